@@ -1,0 +1,1 @@
+"""Rebuttal: language models argue."""

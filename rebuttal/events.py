@@ -1,0 +1,97 @@
+"""The one stream of events: what a debate tells whoever watches it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from rebuttal.records import Record, Turn
+
+
+class TurnStarted(Record):
+    """A seat begins to speak. ``context`` and ``prompt_tokens`` (an estimate) fill its meter."""
+
+    kind: Literal["turn_started"] = "turn_started"
+    seat: str
+    turn_id: str
+    round: int
+    rounds: int
+    prompt_tokens: int
+    context: int
+
+
+class TurnWaiting(Record):
+    """Nothing comes yet, and why: a model loads, a server asked to wait, weights are fetched."""
+
+    kind: Literal["turn_waiting"] = "turn_waiting"
+    seat: str
+    reason: str
+    fraction: float | None = None
+
+
+class TurnDelta(Record):
+    """More of the turn in progress. ``reasoning`` is for the curious and is never stored."""
+
+    kind: Literal["turn_delta"] = "turn_delta"
+    seat: str
+    text: str = ""
+    reasoning: str = ""
+
+
+class TurnDiscarded(Record):
+    """What the seat said so far is taken back and asked again once; ``reason`` says why."""
+
+    kind: Literal["turn_discarded"] = "turn_discarded"
+    seat: str
+    reason: str
+
+
+class TurnFinished(Record):
+    """A whole turn, already stored. A user's turn arrives as this event alone."""
+
+    kind: Literal["turn_finished"] = "turn_finished"
+    turn: Turn
+
+
+class ContextTrimmed(Record):
+    """The seat's next view leaves out the oldest rounds, so that it fits the model's context."""
+
+    kind: Literal["context_trimmed"] = "context_trimmed"
+    seat: str
+    left_out: int
+    """Turns the seat does not see."""
+    context: int
+
+
+class DebateRewound(Record):
+    """The tip moved back or sideways: watchers forget what they have and read the transcript."""
+
+    kind: Literal["debate_rewound"] = "debate_rewound"
+    tip: str
+
+
+class DebatePaused(Record):
+    """The debate waits. An ``error`` carries the words of the error and its hint."""
+
+    kind: Literal["debate_paused"] = "debate_paused"
+    reason: Literal["stopped", "paused", "error", "unwatched", "interrupted"]
+    message: str = ""
+    hint: str = ""
+
+
+class DebateFinished(Record):
+    """Every bought turn has been spoken."""
+
+    kind: Literal["debate_finished"] = "debate_finished"
+
+
+DebateEvent = (
+    TurnStarted
+    | TurnWaiting
+    | TurnDelta
+    | TurnDiscarded
+    | TurnFinished
+    | ContextTrimmed
+    | DebateRewound
+    | DebatePaused
+    | DebateFinished
+)

@@ -1,0 +1,98 @@
+"""What a language model is to the rest of the house."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from rebuttal.errors import ModelError
+from rebuttal.records import Finish, Usage
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a prompt in the field's usual form."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to sample. ``extra`` goes into the request body as it is (``dry_multiplier``)."""
+
+    temperature: float = 0.8
+    top_p: float = 0.95
+    max_tokens: int = 200
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    reasoning_effort: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What arrives while a model speaks; most fields are empty most of the time.
+
+    ``waiting`` says why nothing comes yet. The last chunk of a stream, and only that one, carries
+    ``finish``, and with it ``usage`` and, where something cut the answer, the ``problem``.
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    waiting: str = ""
+    fraction: float | None = None
+    finish: Finish | None = None
+    usage: Usage | None = None
+    problem: ModelError | None = None
+
+
+class ChatModel(Protocol):
+    """A model one can seat."""
+
+    async def context(self) -> int:
+        """Tokens that prompt and answer may take together, as the server has it now."""
+        ...
+
+    def stream(self, messages: Sequence[Message], options: Options) -> AsyncIterator[Chunk]:
+        """Speak. The stream ends with a chunk that carries ``finish``.
+
+        Raises a ModelError only before the first token; what breaks later ends the stream with
+        finish ``lost``, ``timeout`` or ``limit``. Closing the iterator, or cancelling the task that
+        reads it, closes the connection.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Deadlines in seconds and caps on one turn. Deadlines count content, not bytes on the wire."""
+
+    first_token: float = 120.0
+    silence: float = 30.0
+    turn: float = 300.0
+    max_chars: int = 8000
+    max_bytes: int = 4_000_000
+    retries: int = 2
+    """Further tries before the first token, for errors that are worth it."""
+    longest_wait: float = 60.0
+    """Seconds of asked-for waiting that are obeyed; a longer wish ends as RateLimited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a download or a pull is; ``total`` is None while it is not known. Bytes."""
+
+    text: str
+    done: int = 0
+    total: int | None = None
+
+    @property
+    def fraction(self) -> float | None:
+        """Between 0 and 1, or None."""
+        return min(self.done / self.total, 1.0) if self.total else None

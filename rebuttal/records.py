@@ -1,0 +1,165 @@
+"""The values that everything else passes around: frozen, strict, and ignorant of storage."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+USER = "user"
+"""The speaker of the topic, a follow-up or a moderator's note. No seat may carry this id."""
+
+Finish = Literal["stop", "length", "limit", "timeout", "lost", "filtered", "stopped"]
+"""How a turn ended.
+
+``stop``: the model was done. ``length``: its token limit. ``limit``: our cap on characters.
+``timeout``: our deadline. ``lost``: the connection broke or went silent. ``filtered``: the
+endpoint's content filter. ``stopped``: a person pressed Stop. Only ``stop`` is a whole turn.
+"""
+
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+class Record(BaseModel):
+    """A frozen value that refuses fields it does not know and types it would have to convert."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Persona(Record):
+    """A tone: who speaks. ``key`` is the name of its file without the ending."""
+
+    key: Id
+    name: Annotated[str, Field(min_length=1, max_length=40)]
+    instructions: Annotated[str, Field(min_length=1, max_length=4000)]
+    description: Annotated[str, Field(max_length=200)] = ""
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    colour: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] | None = None
+    emoji: Annotated[str, Field(max_length=8)] | None = None
+
+
+class Seat(Record):
+    """What a person asks for: a place at the table, by the keys of the catalog."""
+
+    persona: str
+    model: str
+    stance: Annotated[str, Field(max_length=500)] | None = None
+    instructions: Annotated[str, Field(max_length=4000)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+
+
+class Debater(Record):
+    """A persona speaking through a model, at a seat. Roles are decided by ``seat`` alone."""
+
+    seat: Id
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    persona: Persona
+    model: str
+    stance: str | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+
+
+class Usage(Record):
+    """Tokens of one turn, as the server counted them; ``None`` where it did not say."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    """The part of ``prompt_tokens`` that the server took from its prefix cache."""
+    evaluated_tokens: int | None = None
+    """The part of ``prompt_tokens`` that the server really worked through."""
+
+
+class Timings(Record):
+    """Seconds, measured here: from the request to the first token, and to the end."""
+
+    first_token: Annotated[float, Field(ge=0)] | None = None
+    total: Annotated[float, Field(ge=0)]
+
+
+class Turn(Record):
+    """One speech, of a seat or of the user.
+
+    ``rounds`` belongs to the user's turns: how many turns of every seat it buys. The topic buys the
+    debate's rounds, a moderator's note none, "one more round" has no text and buys one.
+    """
+
+    id: Id
+    parent_id: Id | None
+    speaker: str
+    text: str
+    rounds: Annotated[int, Field(ge=0)] = 0
+    model: str | None = None
+    finish: Finish = "stop"
+    usage: Usage | None = None
+    timings: Timings | None = None
+    created_at: datetime
+
+    @property
+    def from_user(self) -> bool:
+        """Whether a person said it."""
+        return self.speaker == USER
+
+
+class Debate(Record):
+    """Who debates what. What was said hangs on ``tip``, the last turn of the main line."""
+
+    id: Id
+    topic: Annotated[str, Field(min_length=1)]
+    debaters: Annotated[tuple[Debater, ...], Field(min_length=1)]
+    rounds: Annotated[int, Field(ge=1)]
+    language: str = "English"
+    seed: int | None = None
+    tip: Id
+    forked_from: Id | None = None
+    owner: str = ""
+    created_at: datetime
+
+    def debater(self, seat: str) -> Debater | None:
+        """The debater at that seat, or None for the user and for seats of another branch."""
+        return next((debater for debater in self.debaters if debater.seat == seat), None)
+
+
+DebateState = Literal["running", "paused", "interrupted", "finished"]
+"""``paused``: waits for Resume in this process. ``interrupted``: nobody runs it, turns are owed."""
+
+
+class ModelState(Record):
+    """A model one can seat, or cannot right now and why. ``size`` is bytes, ``context`` tokens."""
+
+    label: str
+    endpoint: str
+    model: str
+    usable: bool
+    reason: str = ""
+    """Why it cannot be used now and what to do; for a usable one what happens first, or empty."""
+    loaded: bool = False
+    can_pull: bool = False
+    can_unload: bool = False
+    size: int | None = None
+    context: int | None = None
+
+
+class EndpointState(Record):
+    """An endpoint and whether it answers."""
+
+    name: str
+    address: str
+    usable: bool
+    reason: str = ""
+
+
+Clock = Callable[[], datetime]
+
+
+def now() -> datetime:
+    """The present moment in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """An unguessable id: 128 bits from the operating system."""
+    return secrets.token_urlsafe(16)
