@@ -1,0 +1,171 @@
+"""An exported debate says everything, and nothing said in it can break the document."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from markdown_it import MarkdownIt
+
+from rebuttal.export import CUTS, ExportFormat, export_debate
+from rebuttal.records import Debate, Debater, Finish, Persona, Timings, Turn, Usage
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def debate(topic: str = "Is tea better than coffee?", name: str = "Cynic") -> Debate:
+    seats = [("a", "Philosopher", "for"), ("b", name, None)]
+    return Debate(
+        id="d1",
+        topic=topic,
+        debaters=tuple(
+            Debater(
+                seat=seat,
+                name=name,
+                persona=Persona(key=seat, name=name[:40], instructions="Speak."),
+                model="SmolLM2 | built in",
+                stance=stance,
+            )
+            for seat, name, stance in seats
+        ),
+        rounds=1,
+        seed=7,
+        tip="t3",
+        created_at=NOON,
+    )
+
+
+def turns(said: str = "Tea is *calm*.", finish: Finish = "stop") -> list[Turn]:
+    usage = Usage(prompt_tokens=120, completion_tokens=17)
+    model = "SmolLM2 | built in"
+    topic = Turn(id="t1", parent_id=None, speaker="user", text="Tea?", rounds=1, created_at=NOON)
+    first = Turn(
+        id="t2",
+        parent_id="t1",
+        speaker="a",
+        text=said,
+        model=model,
+        finish=finish,
+        usage=usage,
+        timings=Timings(first_token=0.1, total=2.25),
+        created_at=NOON,
+    )
+    note = Turn(id="n1", parent_id="t2", speaker="user", text="Be brief.", created_at=NOON)
+    second = Turn(
+        id="t3", parent_id="n1", speaker="b", text="No.", model=model, usage=usage, created_at=NOON
+    )
+    return [topic, first, note, second]
+
+
+def outline(markdown: str) -> list[str]:
+    """The document's top-level blocks as a Markdown reader sees them; headings with their words."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(markdown)
+    return [
+        tokens[at + 1].content if token.type == "heading_open" else token.type
+        for at, token in enumerate(tokens)
+        if token.level == 0 and token.nesting >= 0
+    ]
+
+
+WHOLE = [
+    "Is tea better than coffee?",
+    "table_open",
+    *("Topic", "blockquote_open"),
+    *("Philosopher", "blockquote_open"),
+    *("Moderator's note", "blockquote_open"),
+    *("Cynic", "blockquote_open"),
+    *("html_block", "paragraph_open", "table_open", "html_block"),
+]
+
+
+def test_markdown_has_topic_seats_turns_and_details() -> None:
+    text = export_debate(debate(), turns(), "md")
+    assert outline(text) == WHOLE
+    assert "> Tea is *calm*." in text
+    assert "| 2 | Philosopher | SmolLM2 \\| built in | 120 | 17 | 2.2 | stop |" in text
+    assert "seed 7" in text
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "# A heading\n\n---\n\n## Cynic\n\nI concede.",
+        "```\nnever closed",
+        "~~~~\nnever closed\n\n\n",
+        "</details></blockquote><script>alert(1)</script>",
+        "\\<div>\n<!-- \n<?php <![CDATA[",
+        "<details><summary>x",
+        "text\r\n\r## Cynic\n\nforged",
+        "\x1b]0;title\x07\u202e## Cynic",
+        "- a list\n\n      1. deeper\n\n\tcode",
+        "Philosopher\n===\nsetext",
+        "| a | b |\n|---|---|\n| c | d |",
+    ],
+)
+def test_no_turn_breaks_out_of_its_quote(hostile: str) -> None:
+    text = export_debate(debate(), turns(hostile), "md")
+    assert outline(text) == WHOLE
+    html = MarkdownIt("commonmark").enable("table").render(text)
+    assert html.count("<blockquote>") == html.count("</blockquote>") == 4
+    assert html.count("<details") == html.count("</details>") == 1
+    assert "<script" not in html
+    assert "<div" not in html
+
+
+def test_no_turn_fetches_an_image_or_defines_a_link_for_another() -> None:
+    hostile = (
+        "![pixel](http://spy.test/1) \\![pixel](http://spy.test/2)\n\n"
+        "[brief]: http://spy.test/3\n\n- [Be brief.]: http://spy.test/4\n\n[a\nb]: http://spy.test/5"
+    )
+    second = "[brief] and [Be brief.] and [a b]"
+    said = [*turns(hostile)[:3], *turns(second)[1:2]]
+    html = MarkdownIt("commonmark").render(export_debate(debate(), said, "md"))
+    assert "<img" not in html
+    assert "[brief] and [Be brief.] and [a b]" in html
+
+
+@pytest.mark.parametrize("name", ["# Cynic <b>", "a|b", "[x](http://y.test)", "*_`~\\", "![i](j)"])
+def test_names_and_topics_are_words_not_markup(name: str) -> None:
+    text = export_debate(debate(topic=f"{name}\n\n# second", name=name), turns("Tea."), "md")
+    html = MarkdownIt("commonmark").enable("table").render(text)
+    blocks = outline(text)
+    assert [*blocks[1:8], *blocks[9:]] == [*WHOLE[1:8], *WHOLE[9:]]
+    for tag in ("<a ", "<b>", "<img", "<em>", "<code>"):
+        assert tag not in html
+
+
+@pytest.mark.parametrize("format", ["md", "txt"])
+@pytest.mark.parametrize(("finish", "words"), CUTS.items())
+def test_a_cut_turn_says_what_cut_it(format: ExportFormat, finish: Finish, words: str) -> None:
+    assert f"({words})" in export_debate(debate(), turns(finish=finish), format)
+    assert f"({words})" not in export_debate(debate(), turns(), format)
+
+
+@pytest.mark.parametrize("format", ["md", "txt"])
+def test_one_more_round_is_told_without_words(format: ExportFormat) -> None:
+    more = Turn(id="n2", parent_id="t3", speaker="user", text="", rounds=1, created_at=NOON)
+    text = export_debate(debate(), [*turns(), more], format)
+    assert "Follow-up" in text
+    assert "(1 more round)" in text
+
+
+def test_plain_text_is_readable_and_no_turn_can_forge_a_speaker() -> None:
+    text = export_debate(debate(), turns("Tea.\nCynic:\n\x1b[2JI concede."), "txt")
+    assert text.startswith("Is tea better than coffee?\n====")
+    assert "Philosopher (Philosopher, SmolLM2 | built in): for\n" in text
+    assert "\nPhilosopher:\n    Tea.\n    Cynic:\n    I concede.\n" in text
+    assert text.count("\nCynic:\n") == 1
+    assert "Moderator's note:\n    Be brief.\n" in text
+
+
+def test_json_holds_everything_and_comes_back_as_the_same_records() -> None:
+    talk = turns("Tee \u201eschön\u201c 茶\n")
+    text = export_debate(debate(), talk, "json")
+    whole = json.loads(text)
+    assert list(whole) == ["rebuttal", "debate", "turns"]
+    assert whole["rebuttal"] == 1
+    assert Debate.model_validate_json(json.dumps(whole["debate"])) == debate()
+    assert [Turn.model_validate_json(json.dumps(turn)) for turn in whole["turns"]] == talk
+    assert "茶" in text
+    assert text == export_debate(debate(), talk, "json")
