@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -59,7 +59,7 @@ class ChatModel(Protocol):
         """Tokens that prompt and answer may take together, as the server has it now."""
         ...
 
-    def stream(self, messages: Sequence[Message], options: Options) -> AsyncIterator[Chunk]:
+    def stream(self, messages: Sequence[Message], options: Options) -> AsyncGenerator[Chunk, None]:
         """Speak. The stream ends with a chunk that carries ``finish``.
 
         Raises a ModelError only before the first token; what breaks later ends the stream with

@@ -1,0 +1,383 @@
+"""Debates in progress: one task each, replay for late watchers, stop, pause and resume."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+
+from rebuttal.errors import InvalidInput, RebuttalError, StoreError
+from rebuttal.events import (
+    DebateEvent,
+    DebateFinished,
+    DebatePaused,
+    DebateRewound,
+    TurnDelta,
+    TurnDiscarded,
+    TurnFinished,
+    TurnStarted,
+)
+from rebuttal.orchestrator import GetModel, next_debater, run_debate
+from rebuttal.records import USER, Debate, Debater, DebateState, Turn, new_id, now
+from rebuttal.stores.base import DebateStore
+
+log = logging.getLogger(__name__)
+
+MERGE_EVERY = 0.1
+"""Seconds between two updates for one watcher."""
+WAKE_EVERY = 0.5
+"""Seconds after which a watcher hears from us even when nothing happened."""
+
+
+class LiveDebate:
+    """One debate of this process: what was said, what is being said, and who listens.
+
+    Everything but deltas stays in ``_log``; the deltas of the turn in progress are ``_pieces``. A
+    watcher keeps a place in each, so that a token costs the same however many watch, and one that
+    falls behind reads the finished turn instead of its pieces.
+    """
+
+    def __init__(
+        self,
+        debate: Debate,
+        turns: tuple[Turn, ...],
+        store: DebateStore,
+        get_model: GetModel,
+        unwatched_after: float,
+    ) -> None:
+        self.debate = debate
+        self.turns = turns
+        self._store = store
+        self._get_model = get_model
+        self._unwatched_after = unwatched_after
+        self._log: list[DebateEvent] = []
+        self._turn_at = 0
+        self._pieces: list[TurnDelta] = []
+        self._started: TurnStarted | None = None
+        self._notes: list[tuple[str, int]] = []
+        self._unkept: list[Turn] = []
+        self._pause: DebatePaused | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._abandon: asyncio.TimerHandle | None = None
+        self._watchers = 0
+        self._wake = asyncio.Event()
+        self._lock = asyncio.Lock()
+        self._rest()
+
+    @property
+    def state(self) -> DebateState:
+        """``paused``: it waits for a person. ``interrupted``: nobody was there to run it."""
+        if self.running:
+            return "running"
+        last = self._log[-1]
+        if isinstance(last, DebateFinished):
+            return "finished"
+        interrupted = isinstance(last, DebatePaused) and last.reason == "interrupted"
+        return "interrupted" if interrupted else "paused"
+
+    @property
+    def running(self) -> bool:
+        """Whether a task speaks its turns."""
+        return self._task is not None and not self._task.done()
+
+    @property
+    def idle(self) -> bool:
+        """Whether it may be forgotten: nobody runs it, nobody watches, nothing is unkept."""
+        return not (self.running or self._watchers or self._unkept or self._lock.locked())
+
+    async def resume(self) -> None:
+        """Go on from the transcript. Twice is once; a finished debate stays finished."""
+        async with self._lock:
+            await self._keep_leftovers()
+            self._go_on()
+
+    async def stop(self) -> None:
+        """Cut the turn in progress and keep what was said of it."""
+        async with self._lock:
+            if self.running:
+                await self._cut(DebatePaused(reason="stopped"))
+
+    async def pause(self) -> None:
+        """Wait for the end of the present turn, then rest."""
+        if self.running:
+            self._pause = DebatePaused(reason="paused")
+
+    async def say(self, text: str, rounds: int) -> None:
+        """A user's turn; while somebody speaks, it waits for the end of that turn."""
+        async with self._lock:
+            if self.running:
+                self._notes.append((text, rounds))
+                return
+            await self._keep_leftovers()
+            await self._keep(self._user_turn(text, rounds))
+            if rounds:
+                self._go_on()
+            else:
+                self._rest()
+
+    async def regenerate(self) -> None:
+        """Leave the last debater's turn on a side branch and speak it anew."""
+        async with self._lock:
+            if self.running:
+                raise InvalidInput("A turn is being spoken.", "Stop it first.")
+            await self._keep_leftovers()
+            last = self.turns[-1]
+            if last.from_user or last.parent_id is None:
+                raise InvalidInput("No debater spoke last.", "There is no turn to say again.")
+            await self._store.move_tip(self.debate.id, last.parent_id, expected=last.id)
+            self.turns = self.turns[:-1]
+            self.debate = self.debate.model_copy(update={"tip": last.parent_id})
+            self._publish(DebateRewound(tip=last.parent_id))
+            self._go_on()
+
+    async def close(self) -> None:
+        """Cut and keep, because the process ends; the next one may resume."""
+        async with self._lock:
+            if self._abandon:
+                self._abandon.cancel()
+            if self.running:
+                await self._cut(DebatePaused(reason="interrupted"))
+
+    async def watch(self, after: str | None = None) -> AsyncGenerator[list[DebateEvent], None]:
+        """See DebateApp.watch."""
+        loop = asyncio.get_running_loop()
+        known = next((i for i, turn in enumerate(self.turns) if turn.id == after), -1)
+        news: list[DebateEvent] = [TurnFinished(turn=turn) for turn in self.turns[known + 1 :]]
+        at, piece = self._turn_at, 0
+        self._watchers += 1
+        self._watch_over()
+        try:
+            while True:
+                fresh, at, piece = self._news(at, piece)
+                yield news + fresh
+                news, yielded_at = [], loop.time()
+                if at == len(self._log) and piece == len(self._pieces):
+                    await self._woken()
+                await asyncio.sleep(max(0.0, yielded_at + MERGE_EVERY - loop.time()))
+        finally:
+            self._watchers -= 1
+            self._watch_over()
+
+    # --- for watchers -----------------------------------------------------------------------------
+
+    def _news(self, at: int, piece: int) -> tuple[list[DebateEvent], int, int]:
+        """Events behind the places ``at`` and ``piece``, deltas merged, and the new places."""
+        news = self._log[at:]
+        if any(isinstance(event, _NEW_TURN) for event in news):
+            piece = 0
+        fresh = self._pieces[piece:]
+        if fresh:
+            text = "".join(delta.text for delta in fresh)
+            reasoning = "".join(delta.reasoning for delta in fresh)
+            news.append(TurnDelta(seat=fresh[0].seat, text=text, reasoning=reasoning))
+        return news, len(self._log), len(self._pieces)
+
+    def _publish(self, event: DebateEvent) -> None:
+        if isinstance(event, TurnDelta):
+            self._pieces.append(event)
+        else:
+            self._log.append(event)
+            if isinstance(event, _NEW_TURN):
+                self._pieces = []
+            if isinstance(event, TurnFinished | DebateRewound):
+                self._turn_at = len(self._log)
+        self._wake.set()
+
+    async def _woken(self) -> None:
+        """Wait for the next event, at most WAKE_EVERY. Watchers with no news share one waker."""
+        if self._wake.is_set():
+            self._wake = asyncio.Event()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), WAKE_EVERY)
+
+    def _watch_over(self) -> None:
+        """Arm or disarm the clock of an abandoned debate."""
+        if self._abandon:
+            self._abandon.cancel()
+            self._abandon = None
+        if self.running and not self._watchers:
+            loop = asyncio.get_running_loop()
+            self._abandon = loop.call_later(self._unwatched_after, self._abandoned)
+
+    def _abandoned(self) -> None:
+        self._pause = DebatePaused(
+            reason="unwatched", message="Nobody was watching.", hint="Resume goes on."
+        )
+
+    # --- the task ---------------------------------------------------------------------------------
+
+    def _go_on(self) -> None:
+        if self.running:
+            return
+        if next_debater(self.debate, self.turns) is None:
+            self._rest()
+            return
+        self._pause = None
+        self._turn_at = len(self._log)
+        self._task = asyncio.create_task(self._run(), name=f"debate {self.debate.id}")
+        self._watch_over()
+
+    async def _run(self) -> None:
+        """Speak until nothing is owed, a person wants a rest, or a model cannot."""
+        try:
+            while not await self._speak():
+                pass
+        except RebuttalError as error:
+            with suppress(StoreError):
+                await self._keep_notes()
+            self._rest(_error(error))
+        except Exception:
+            # The boundary of the task: without it a bug would leave watchers waiting for ever.
+            log.exception("debate %s broke", self.debate.id)
+            self._rest(_error(RebuttalError("Rebuttal itself broke.", "Its log says where.")))
+        finally:
+            self._started = None
+            if self._abandon:
+                self._abandon.cancel()
+
+    async def _speak(self) -> bool:
+        """Run to the end, or to the turn after which a note or a pause came; True at rest."""
+        async with aclosing(run_debate(self.debate, self.turns, self._get_model)) as events:
+            async for event in events:
+                if isinstance(event, TurnFinished):
+                    await self._keep(event.turn)
+                    self._started = None
+                    if self._notes or self._pause:
+                        break
+                    continue
+                if isinstance(event, TurnStarted):
+                    self._started = event
+                self._publish(event)
+                if isinstance(event, DebatePaused):
+                    await self._keep_notes()
+                    return True
+        await self._keep_notes()
+        if next_debater(self.debate, self.turns) is None:
+            if not isinstance(self._log[-1], DebateFinished):
+                self._rest()
+            return True
+        if self._pause:
+            self._rest(self._pause)
+            return True
+        return False
+
+    async def _cut(self, reason: DebatePaused) -> None:
+        """Cancel the task, which closes the connection, and keep the half-said turn."""
+        task, started = self._task, self._started
+        assert task is not None
+        task.cancel()
+        await asyncio.wait([task])
+        text = "".join(delta.text for delta in self._pieces).strip()
+        debater = self.debate.debater(started.seat) if started else None
+        said_already = started is not None and self.turns[-1].id == started.turn_id
+        try:
+            if started and debater and text and not said_already:
+                await self._keep(self._half_turn(started, debater, text))
+            await self._keep_notes()
+        except StoreError as error:
+            reason = _error(error)
+        self._rest(reason)
+
+    def _half_turn(self, started: TurnStarted, debater: Debater, text: str) -> Turn:
+        return Turn(
+            id=started.turn_id,
+            parent_id=self.turns[-1].id,
+            speaker=started.seat,
+            text=text,
+            model=debater.model,
+            finish="stopped",
+            created_at=now(),
+        )
+
+    # --- the transcript ---------------------------------------------------------------------------
+
+    async def _keep(self, turn: Turn) -> None:
+        """Store a turn, then show it as finished. Cancelled or refused, it is not forgotten."""
+        self._unkept.append(turn)
+        storing = asyncio.ensure_future(self._keep_leftovers())
+        try:
+            await asyncio.shield(storing)
+        except asyncio.CancelledError:
+            await storing
+            raise
+
+    async def _keep_leftovers(self) -> None:
+        while self._unkept:
+            turn = self._unkept[0]
+            await self._store.add_turn(self.debate.id, turn)
+            del self._unkept[0]
+            self.turns = (*self.turns, turn)
+            self.debate = self.debate.model_copy(update={"tip": turn.id})
+            self._publish(TurnFinished(turn=turn))
+
+    async def _keep_notes(self) -> None:
+        while self._notes:
+            text, rounds = self._notes.pop(0)
+            await self._keep(self._user_turn(text, rounds))
+
+    def _user_turn(self, text: str, rounds: int) -> Turn:
+        parent = self._unkept[-1].id if self._unkept else self.turns[-1].id
+        return Turn(
+            id=new_id(), parent_id=parent, speaker=USER, text=text, rounds=rounds, created_at=now()
+        )
+
+    def _rest(self, reason: DebatePaused | None = None) -> None:
+        """Say how it stands now that nobody speaks."""
+        self._pause = None
+        if reason is None:
+            owed = next_debater(self.debate, self.turns) is not None
+            was_running = self._task is not None
+            if owed:
+                reason = DebatePaused(reason="paused" if was_running else "interrupted")
+        self._publish(reason or DebateFinished())
+
+
+def _error(error: RebuttalError) -> DebatePaused:
+    return DebatePaused(reason="error", message=error.message, hint=error.hint)
+
+
+_NEW_TURN = TurnStarted | TurnDiscarded | TurnFinished | DebateRewound
+
+
+class LiveDebates:
+    """The debates of this process, by id. At rest and unwatched, one is forgotten."""
+
+    def __init__(self, store: DebateStore, get_model: GetModel, unwatched_after: float) -> None:
+        self._store = store
+        self._get_model = get_model
+        self._unwatched_after = unwatched_after
+        self._debates: dict[str, LiveDebate] = {}
+        self._opening: dict[str, asyncio.Future[LiveDebate]] = {}
+
+    async def open(self, debate_id: str) -> LiveDebate:
+        """The one LiveDebate of that id, read from the store when nobody has it open."""
+        self._forget_idle(but=debate_id)
+        if debate_id in self._debates:
+            return self._debates[debate_id]
+        if debate_id not in self._opening:
+            opening = asyncio.ensure_future(self._read(debate_id))
+            self._opening[debate_id] = opening
+            opening.add_done_callback(lambda _: self._opening.pop(debate_id, None))
+        return await asyncio.shield(self._opening[debate_id])
+
+    def find(self, debate_id: str) -> LiveDebate | None:
+        """The open debate of that id, if it is open."""
+        return self._debates.get(debate_id)
+
+    async def close(self) -> None:
+        """Stop them all; each keeps what was said."""
+        await asyncio.gather(*(live.close() for live in self._debates.values()))
+        self._debates.clear()
+
+    async def _read(self, debate_id: str) -> LiveDebate:
+        debate = await self._store.get_debate(debate_id)
+        turns = await self._store.get_turns(debate_id)
+        live = LiveDebate(debate, turns, self._store, self._get_model, self._unwatched_after)
+        self._debates[debate_id] = live
+        return live
+
+    def _forget_idle(self, but: str) -> None:
+        for debate_id, live in list(self._debates.items()):
+            if live.idle and debate_id != but:
+                del self._debates[debate_id]

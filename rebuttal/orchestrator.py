@@ -1,0 +1,255 @@
+"""Whose turn is it, ask, stream: a debate as one generator of events."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+from rebuttal.catalog import Model
+from rebuttal.errors import BrokenAnswer, ContextOverflow, ModelError
+from rebuttal.events import (
+    ContextTrimmed,
+    DebateEvent,
+    DebateFinished,
+    DebatePaused,
+    TurnDelta,
+    TurnDiscarded,
+    TurnFinished,
+    TurnStarted,
+    TurnWaiting,
+)
+from rebuttal.material import Cleaner
+from rebuttal.prompts import Budget, View, debater_messages
+from rebuttal.providers.base import ChatModel, Chunk, Options
+from rebuttal.records import Debate, Debater, Finish, Timings, Turn, Usage, new_id, now
+from rebuttal.speech import NEAR_COPY, Speech, concedes, copied_share, whole_sentences
+
+SENTENCES = 3
+"""A debater's turn ends cleanly after so many whole sentences; a chat answer has no such end."""
+
+GetModel = Callable[[str], tuple[ChatModel, Model]]
+"""From a model's label to what speaks and how the catalog wants it asked."""
+
+
+def next_debater(debate: Debate, turns: Sequence[Turn]) -> Debater | None:
+    """Whose turn it is: every turn of the user buys its ``rounds`` turns of every seat.
+
+    The seat that has spoken least comes first, in the order of the table; None when all that was
+    bought has been said.
+    """
+    bought = sum(turn.rounds for turn in turns if turn.from_user)
+    spoken = Counter(turn.speaker for turn in turns)
+    owed = [debater for debater in debate.debaters if spoken[debater.seat] < bought]
+    return min(owed, key=lambda debater: spoken[debater.seat], default=None)
+
+
+async def run_debate(
+    debate: Debate, turns: Sequence[Turn], get_model: GetModel
+) -> AsyncGenerator[DebateEvent, None]:
+    """Speak every turn that is owed, each model hearing what the others said before it.
+
+    Ends with DebateFinished, or with DebatePaused after a turn that something cut. Raises
+    ModelError where a model could not speak at all, and NotFound where one is gone. ``turns`` plus
+    the turns of the TurnFinished events are the transcript; whoever iterates may stop between any
+    two events.
+    """
+    said = list(turns)
+    while debater := next_debater(debate, said):
+        speaking = _Speaking(debate, tuple(said), debater, *get_model(debater.model))
+        async with aclosing(speaking.events()) as events:
+            async for event in events:
+                if isinstance(event, TurnFinished):
+                    said.append(event.turn)
+                yield event
+                if isinstance(event, DebatePaused):
+                    return
+    yield DebateFinished()
+
+
+@dataclass
+class _Speaking:
+    """One turn of one seat, from the view to the finished turn."""
+
+    debate: Debate
+    turns: tuple[Turn, ...]
+    debater: Debater
+    chat: ChatModel
+    model: Model
+    turn_id: str = field(default_factory=new_id)
+    scale: float = 1.0
+    context: int = 0
+
+    async def events(self) -> AsyncGenerator[DebateEvent, None]:
+        self.context = self.model.context or await self.chat.context()
+        view = self._view()
+        yield self._started(view)
+        if view.left_out:
+            yield ContextTrimmed(
+                seat=self.debater.seat, left_out=view.left_out, context=self.context
+            )
+        attempt = _Attempt(self, view, again=False)
+        try:
+            async with aclosing(attempt.events()) as events:
+                async for event in events:
+                    yield event
+        except ContextOverflow as overflow:
+            attempt = _Attempt(self, self._smaller_view(view, overflow), again=False)
+            async with aclosing(attempt.events()) as events:
+                async for event in events:
+                    yield event
+        objection = self._objection(attempt)
+        if objection:
+            yield TurnDiscarded(seat=self.debater.seat, reason=objection)
+            first, attempt = attempt, _Attempt(self, attempt.view, again=True)
+            async with aclosing(attempt.events()) as events:
+                async for event in events:
+                    yield event
+            if not attempt.text:
+                attempt = first
+        if not attempt.text:
+            raise attempt.problem or BrokenAnswer(
+                f"{self.debater.model!r} gave {self.debater.name} nothing to say.",
+                "Resume asks it again; another model may do better at this seat.",
+            )
+        yield TurnFinished(turn=self._turn(attempt))
+        if attempt.problem:
+            problem = attempt.problem
+            yield DebatePaused(reason="error", message=problem.message, hint=problem.hint)
+
+    def _view(self) -> View:
+        answer = min(self.model.max_tokens, self.context // 3)
+        budget = Budget(self.context, answer, self.model.history, self.scale)
+        return debater_messages(self.debate, self.turns, self.debater, budget)
+
+    def _smaller_view(self, view: View, overflow: ContextOverflow) -> View:
+        """The view again, after the server has counted more tokens than were estimated."""
+        if overflow.allowed:
+            self.context = min(self.context, overflow.allowed)
+        asked = overflow.asked or view.tokens * 1.5
+        self.scale = max(self.scale * asked / max(view.tokens, 1), self.scale * 1.1)
+        return self._view()
+
+    def _started(self, view: View) -> TurnStarted:
+        bought = sum(turn.rounds for turn in self.turns)
+        spoken = sum(turn.speaker == self.debater.seat for turn in self.turns)
+        return TurnStarted(
+            seat=self.debater.seat,
+            turn_id=self.turn_id,
+            round=spoken + 1,
+            rounds=bought,
+            prompt_tokens=view.tokens,
+            context=self.context,
+        )
+
+    def _objection(self, attempt: _Attempt) -> str:
+        """Why the turn should be asked for again, or empty."""
+        if attempt.problem:
+            return ""
+        if not attempt.text:
+            return "it said nothing"
+        if len(self.debate.debaters) == 1:
+            return ""
+        earlier = [turn.text for turn in self.turns if not turn.from_user]
+        if copied_share(attempt.text, earlier) > NEAR_COPY:
+            return "it copied an earlier turn"
+        return "it gave in" if concedes(attempt.text) else ""
+
+    def _turn(self, attempt: _Attempt) -> Turn:
+        return Turn(
+            id=self.turn_id,
+            parent_id=self.turns[-1].id,
+            speaker=self.debater.seat,
+            text=attempt.text,
+            model=self.debater.model,
+            finish=attempt.finish,
+            usage=attempt.usage,
+            timings=attempt.timings,
+            created_at=now(),
+        )
+
+
+class _Attempt:
+    """One answer of the model, as deltas and then as a cleaned text."""
+
+    def __init__(self, speaking: _Speaking, view: View, *, again: bool) -> None:
+        self.view = view
+        self._speaking = speaking
+        self._options = _options(speaking, view, again=again)
+        self._seat = speaking.debater.seat
+        others = [d.name for d in speaking.debate.debaters if d.seat != self._seat]
+        self._speech = Speech(speaking.debater.name, others, SENTENCES if others else 0)
+        self._cleaner = Cleaner()
+        self._last = Chunk()
+        self._first_token: float | None = None
+        self._tokens = 0
+        self.usage: Usage | None = None
+        self.text = ""
+        self.timings = Timings(total=0.0)
+
+    @property
+    def finish(self) -> Finish:
+        """How it ended; an answer that reached its last sentence is done, whatever came after."""
+        return self._last.finish or "stop"
+
+    @property
+    def problem(self) -> ModelError | None:
+        """What cut it."""
+        return self._last.problem
+
+    async def events(self) -> AsyncGenerator[DebateEvent, None]:
+        """Waiting and deltas, until the model or the speech is done."""
+        asked_at = time.monotonic()
+        stream = self._speaking.chat.stream(self.view.messages, self._options)
+        async with aclosing(stream) as chunks:
+            async for chunk in chunks:
+                event = self._take(chunk, asked_at)
+                if event:
+                    yield event
+                if self._speech.done:
+                    break
+        if rest := self._speech.close():
+            yield TurnDelta(seat=self._seat, text=rest)
+        self._settle(time.monotonic() - asked_at)
+
+    def _take(self, chunk: Chunk, asked_at: float) -> DebateEvent | None:
+        self._last = chunk
+        self.usage = chunk.usage or self.usage
+        if chunk.waiting:
+            return TurnWaiting(seat=self._seat, reason=chunk.waiting, fraction=chunk.fraction)
+        if not (chunk.text or chunk.reasoning):
+            return None
+        self._tokens += 1
+        if self._first_token is None:
+            self._first_token = time.monotonic() - asked_at
+        shown = self._speech.feed(self._cleaner.feed(chunk.text)) if chunk.text else ""
+        if not (shown or chunk.reasoning):
+            return None
+        return TurnDelta(seat=self._seat, text=shown, reasoning=chunk.reasoning)
+
+    def _settle(self, seconds: float) -> None:
+        text = self._speech.text.strip()
+        self.text = whole_sentences(text) if self.finish in ("length", "limit") else text
+        self.timings = Timings(first_token=self._first_token, total=seconds)
+        if self.usage is None and self._tokens:
+            self.usage = Usage(completion_tokens=self._tokens)
+
+
+def _options(speaking: _Speaking, view: View, *, again: bool) -> Options:
+    model, debater = speaking.model, speaking.debater
+    chosen = (debater.temperature, debater.persona.temperature, model.temperature)
+    temperature = next(value for value in chosen if value is not None)
+    options = Options(
+        temperature=temperature,
+        top_p=model.top_p,
+        max_tokens=min(model.max_tokens, speaking.context // 3),
+        seed=None if speaking.debate.seed is None else speaking.debate.seed + len(speaking.turns),
+        stop=view.stops,
+        reasoning_effort=model.reasoning,
+    )
+    if not again:
+        return options
+    seed = None if options.seed is None else options.seed + 1_000_003
+    return replace(options, temperature=min(temperature + 0.2, 2.0), seed=seed)

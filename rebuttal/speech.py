@@ -1,0 +1,173 @@
+"""What a debater really said: its own words only, as they stream in, cut where a turn ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+NEAR_COPY = 0.8
+"""difflib ratio over which a turn counts as a copy of an earlier one."""
+
+_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]*_]*(?=\s|$)|[。！？]+[」』”]*")
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:e\.g|i\.e|etc|vs|Mr|Mrs|Ms|Dr|Prof|St|No|approx)|\b[A-Z]|\d)\.$"
+)
+
+
+class Speech:
+    """Takes a turn piece by piece and gives back what may be shown.
+
+    The speaker's own name in front is taken away, the text ends where another name begins to speak,
+    and after ``sentences`` whole sentences (0: no such end). Work per piece is O(piece), but for
+    the first few dozen characters, which wait until it is clear whether a name stands there.
+    """
+
+    def __init__(self, name: str, others: Iterable[str] = (), sentences: int = 0) -> None:
+        self._label = re.compile(rf"\s*[\"“(]?\**\[?{re.escape(name)}\]?\**\s*[:：]\s*\**\s*", re.I)
+        names = "|".join(re.escape(other) for other in (*others, name, "Moderator"))
+        self._foreign = re.compile(
+            rf"\n\s*\**\[?(?:{names})\]?\**\s*[:：\]]|\[(?:{names})\]|\n\s*\((?:{names}),"
+        )
+        self._reach = max((len(other) for other in (*others, name)), default=0) + 12
+        self._limit = sentences
+        self._shown: list[str] = []
+        self._tail = ""
+        self._held = ""
+        self._opened = False
+        self._sentences = 0
+        self.done = False
+        """Whether the turn has all it may have; the rest of the answer is not wanted."""
+
+    def feed(self, piece: str) -> str:
+        """Take a piece, give back what can be shown for certain."""
+        if self.done:
+            return ""
+        self._held += piece
+        if not self._opened:
+            if len(self._held) <= self._reach and "\n" not in self._held.strip():
+                return ""
+            self._open()
+        return self._release(final=False)
+
+    def close(self) -> str:
+        """The answer is over: give back what was still held."""
+        if self.done:
+            return ""
+        if not self._opened:
+            self._open()
+        rest = self._release(final=True)
+        self.done = True
+        return rest
+
+    @property
+    def text(self) -> str:
+        """Everything shown so far."""
+        return "".join(self._shown)
+
+    def _open(self) -> None:
+        self._opened = True
+        self._held = (
+            self._label.sub("", self._held, count=1)
+            if self._label.match(self._held)
+            else self._held
+        )
+        self._held = self._held.lstrip()
+
+    def _release(self, final: bool) -> str:
+        text = self._held
+        foreign = self._foreign.search(text)
+        if foreign:
+            text, self.done = text[: foreign.start()], True
+        elif not final:
+            keep = self._uncertain(text)
+            text = text[: len(text) - keep]
+        self._held = "" if self.done else self._held[len(text) :]
+        if self._limit:
+            text = self._until_limit(text)
+        if text:
+            self._shown.append(text)
+        return text
+
+    def _uncertain(self, text: str) -> int:
+        """Characters at the end that may yet turn out to be the beginning of a foreign name."""
+        start = max(len(text) - self._reach, 0)
+        line = text.rfind("\n", start)
+        bracket = text.rfind("[", start)
+        cut = min((at for at in (line, bracket) if at >= 0), default=len(text))
+        return len(text) - cut
+
+    def _until_limit(self, text: str) -> str:
+        line = self._tail + text
+        for end in _SENTENCE_END.finditer(line):
+            # An end at the very edge may go on ("3." + "5"): it counts once something follows it.
+            if end.end() < len(self._tail) or end.end() >= len(line):
+                continue
+            if _ABBREVIATION.search(line[max(end.start() - 8, 0) : end.start() + 1]):
+                continue
+            self._sentences += 1
+            if self._sentences >= self._limit:
+                self.done, self._held = True, ""
+                return line[len(self._tail) : end.end()]
+        self._tail = line[-12:]
+        return text
+
+
+def whole_sentences(text: str) -> str:
+    """``text`` cut back to its last whole sentence, or as it is where there is none."""
+    text = text.rstrip()
+    ends = [end for end in _SENTENCE_END.finditer(text) if not _is_abbreviation(text, end)]
+    return text[: ends[-1].end()] if ends else text
+
+
+def count_sentences(text: str) -> int:
+    """Sentences, an unfinished last one included."""
+    text = text.strip()
+    ends = [end.end() for end in _SENTENCE_END.finditer(text) if not _is_abbreviation(text, end)]
+    return len(ends) + bool(text[ends[-1] if ends else 0 :].strip())
+
+
+_CONCESSION = re.compile(
+    r"\b(?:i (?:fully |completely |totally |do |must |have to )?(?:agree|concede|apologi[sz]e)"
+    r"|i(?: a|')m (?:so )?sorry|you(?: a|')re (?:absolutely |quite |completely )?(?:right|correct)"
+    r"|you are (?:absolutely |quite |completely )?(?:right|correct)"
+    r"|you make (?:a|some|an) (?:very )?(?:good|valid|fair|excellent|great|interesting) points?"
+    r"|(?:that's|that is) a (?:good|valid|fair|great) point|thank(?:s| you)|my apologies)\b",
+    re.IGNORECASE,
+)
+
+
+def concedes(text: str) -> bool:
+    """Whether an (English) turn agrees, thanks or apologises in so many words.
+
+    "I agree" behind a negation is no concession.
+    """
+    text = text.replace("’", "'")
+    for match in _CONCESSION.finditer(text):
+        before = text[max(match.start() - 16, 0) : match.start()].casefold()
+        if not re.search(r"\b(?:not|never|no|cannot|can't|don't|won't|hardly|if)\s+$", before):
+            return True
+    return False
+
+
+def copied_share(text: str, earlier: Iterable[str]) -> float:
+    """The highest difflib ratio of ``text`` with any of ``earlier``; 0 where all are unlike.
+
+    difflib's cheap upper bounds are asked first, so that unlike turns cost next to nothing.
+    """
+    highest = 0.0
+    matcher = SequenceMatcher(autojunk=False)
+    matcher.set_seq2(text)
+    for other in earlier:
+        matcher.set_seq1(other)
+        bound = max(highest, 0.5)
+        if matcher.real_quick_ratio() > bound and matcher.quick_ratio() > bound:
+            highest = max(highest, matcher.ratio())
+    return highest
+
+
+def _is_abbreviation(text: str, end: re.Match[str]) -> bool:
+    at_end = end.end() >= len(text)
+    return not at_end and bool(
+        _ABBREVIATION.search(text[max(end.start() - 8, 0) : end.start() + 1])
+    )
