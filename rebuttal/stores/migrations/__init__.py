@@ -1,0 +1,1 @@
+"""How a database gets from any earlier shape to the present one: Alembic, one file a step."""

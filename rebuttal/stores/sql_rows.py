@@ -1,0 +1,155 @@
+"""How debates and turns lie in SQL tables. Nothing outside the store sees these rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from rebuttal.errors import InvalidInput
+from rebuttal.records import Debate, Debater, Record, Timings, Turn, Usage
+
+MAX_INT = 2**63 - 1
+
+_DEBATERS = TypeAdapter(tuple[Debater, ...])
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """A moment in UTC. SQLite gets ISO text of one width, which sorts as the moments do."""
+
+    impl = sa.String(32).with_variant(sa.TIMESTAMP(timezone=True), "postgresql")
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
+        if value is None or dialect.name == "postgresql":
+            return value
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime:
+        moment: datetime = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return moment.astimezone(UTC)
+
+
+SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+METADATA = sa.MetaData()
+
+DEBATES = sa.Table(
+    "debates",
+    METADATA,
+    sa.Column("seq", SERIAL, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("debaters", sa.Text, nullable=False),
+    sa.Column("rounds", sa.BigInteger, nullable=False),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("seed", sa.BigInteger),
+    sa.Column("tip", sa.Text, nullable=False),
+    sa.Column("forked_from", sa.Text),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Index("debates_newest", "created_at", "seq"),
+    sa.Index("debates_of_owner", "owner", "created_at", "seq"),
+)
+
+TURNS = sa.Table(
+    "turns",
+    METADATA,
+    sa.Column("seq", SERIAL, primary_key=True, autoincrement=True),
+    sa.Column(
+        "debate_id", sa.Text, sa.ForeignKey("debates.id", ondelete="CASCADE"), nullable=False
+    ),
+    sa.Column("id", sa.Text, nullable=False),
+    sa.Column("parent_id", sa.Text),
+    sa.Column("speaker", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("rounds", sa.BigInteger, nullable=False),
+    sa.Column("model", sa.Text),
+    sa.Column("finish", sa.Text, nullable=False),
+    sa.Column("usage", sa.Text),
+    sa.Column("timings", sa.Text),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.UniqueConstraint("debate_id", "id"),
+    sa.ForeignKeyConstraint(["debate_id", "parent_id"], ["turns.debate_id", "turns.id"]),
+    sa.Index("turns_of_parent", "debate_id", "parent_id"),
+)
+
+
+def debate_row(debate: Debate) -> dict[str, Any]:
+    """Raises InvalidInput for what a database cannot keep."""
+    _refuse_unstorable(debate)
+    debaters = _DEBATERS.dump_json(debate.debaters).decode()
+    return {**debate.model_dump(exclude={"debaters"}), "debaters": debaters}
+
+
+def debate_of(row: sa.Row[Any]) -> Debate:
+    """The debate that ``row`` keeps. Raises ValueError where it was tampered with."""
+    fields = row._asdict()
+    del fields["seq"]
+    return Debate(**{**fields, "debaters": _DEBATERS.validate_json(fields["debaters"])})
+
+
+def turn_row(debate_id: str, turn: Turn) -> dict[str, Any]:
+    """Raises InvalidInput for what a database cannot keep."""
+    _refuse_unstorable(turn)
+    return {
+        **turn.model_dump(exclude={"usage", "timings"}),
+        "debate_id": debate_id,
+        "usage": turn.usage and turn.usage.model_dump_json(),
+        "timings": turn.timings and turn.timings.model_dump_json(),
+    }
+
+
+def turn_of(row: sa.Row[Any]) -> Turn:
+    """The turn that ``row`` keeps. Raises ValueError where it was tampered with."""
+    fields = row._asdict()
+    del fields["seq"], fields["debate_id"]
+    usage, timings = fields["usage"], fields["timings"]
+    fields["usage"] = usage and Usage.model_validate_json(usage)
+    fields["timings"] = timings and Timings.model_validate_json(timings)
+    return Turn(**fields)
+
+
+def known(key: str) -> str:
+    """``key`` where a database can look for it, else an id that nothing has."""
+    return key if is_storable(key) else ""
+
+
+def is_storable(value: object) -> bool:
+    """Whether SQLite and PostgreSQL both keep this text, number or moment as it is."""
+    match value:
+        case str():
+            return "\0" not in value and value.encode(errors="ignore").decode() == value
+        case int():
+            return abs(value) <= MAX_INT
+        case float():
+            return math.isfinite(value)
+        case datetime():
+            return value.tzinfo is not None
+        case _:
+            return True
+
+
+def _refuse_unstorable(record: Record) -> None:
+    for field, value in _leaves(record.model_dump(), ""):
+        if not is_storable(value):
+            what = "text" if isinstance(value, str) else repr(value)
+            raise InvalidInput(
+                f"{field.lstrip('.')}: this {what} cannot be stored",
+                "Text holds no NUL and no half character; a number has 64 bits; a moment has a "
+                "time zone.",
+            )
+
+
+def _leaves(value: object, field: str) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _leaves(part, f"{field}.{key}")
+    elif isinstance(value, tuple):
+        for number, part in enumerate(value):
+            yield from _leaves(part, f"{field}.{number}")
+    else:
+        yield field, value
