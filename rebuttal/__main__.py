@@ -1,0 +1,47 @@
+"""``python -m rebuttal``: where the terminal and the page, which do not know each other, meet."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from rebuttal.cli.commands import page, terminal
+from rebuttal.cli.options import FAILED
+from rebuttal.cli.terminal import prepare_streams
+from rebuttal.settings import Settings
+
+QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
+"""Set before the libraries are loaded: nothing here phones home."""
+
+
+def serve(settings: Settings) -> None:
+    """Open the page and return when it is closed."""
+    from rebuttal.ui import serve as serve_page
+
+    serve_page(settings)
+
+
+def main(arguments: Sequence[str] | None = None, program: str = "rebuttal") -> None:
+    """The command line; ends the process with its exit code."""
+    _run(terminal(serve), sys.argv[1:] if arguments is None else arguments, program)
+
+
+def serve_main(arguments: Sequence[str], program: str) -> None:
+    """The command line of a program that only serves."""
+    _run(page(serve), arguments, program)
+
+
+def _run(command: Callable[..., object], arguments: Sequence[str], program: str) -> None:
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    prepare_streams()
+    try:
+        command(args=[*arguments], prog_name=program)
+    except SystemExit as ended:
+        # What was typed wrong is a problem said on stderr like any other.
+        sys.exit(FAILED if ended.code == 2 else ended.code)
+
+
+if __name__ == "__main__":
+    main()

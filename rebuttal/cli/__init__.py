@@ -1,0 +1,1 @@
+"""The terminal: the same debates as on the page, as commands."""

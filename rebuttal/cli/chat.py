@@ -1,0 +1,66 @@
+"""A conversation with one debater, line by line."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import suppress
+
+from rebuttal.app import DebateApp
+from rebuttal.cli.follow import Show, follow
+from rebuttal.cli.options import DONE, STOPPED
+from rebuttal.cli.terminal import say_error, say_problem
+from rebuttal.errors import RebuttalError
+from rebuttal.events import DebatePaused
+from rebuttal.records import Seat
+
+
+class Chat:
+    """One seat that answers every line; the first line is the topic."""
+
+    def __init__(self, app: DebateApp, seat: Seat, show: Show) -> None:
+        self._app = app
+        self._seat = seat
+        self._show = show
+        self._debate_id = ""
+        self._owes_answer = False
+
+    async def answer(self, line: str) -> None:
+        """Say ``line`` and show the answer. After an answer that failed, it is asked again."""
+        after = await self._say(line)
+        rest = await follow(self._app, self._debate_id, after, self._show)
+        self._owes_answer = (await self._app.transcript(self._debate_id))[-1].from_user
+        if isinstance(rest, DebatePaused) and rest.reason != "stopped":
+            say_problem(rest.message, rest.hint)
+
+    async def _say(self, line: str) -> str | None:
+        """Put the line into the transcript; returns the last turn before it."""
+        if not self._debate_id:
+            self._debate_id = await self._app.start(line, [self._seat], rounds=1)
+            self._show.begin(await self._app.debate(self._debate_id))
+            return None
+        after = (await self._app.debate(self._debate_id)).tip
+        await self._app.say(self._debate_id, line, rounds=0 if self._owes_answer else 1)
+        if self._owes_answer:
+            await self._app.resume(self._debate_id)
+        return after
+
+
+def talk(runner: asyncio.Runner, chat: Chat) -> int:
+    """Read lines until the input ends (DONE) or Ctrl-C comes at the prompt (STOPPED)."""
+    with suppress(ImportError):
+        import readline  # noqa: F401  (gives input() its history, where the system has it)
+    prompt = "> " if sys.stdin.isatty() else ""
+    while True:
+        try:
+            line = input(prompt).strip()
+        except EOFError:
+            return DONE
+        except KeyboardInterrupt:
+            return STOPPED
+        if not line:
+            continue
+        try:
+            runner.run(chat.answer(line))
+        except RebuttalError as error:
+            say_error(error)

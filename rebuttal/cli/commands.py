@@ -1,0 +1,210 @@
+"""The commands: what is typed behind ``rebuttal``, and what each does with a DebateApp."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Concatenate, ParamSpec
+
+import typer
+
+from rebuttal.app import DebateApp, ExportFormat
+from rebuttal.cli.chat import Chat, talk
+from rebuttal.cli.fetching import show_progress
+from rebuttal.cli.follow import Show, exit_code, follow
+from rebuttal.cli.json_lines import JsonLines
+from rebuttal.cli.lists import print_debates, print_models, print_personas
+from rebuttal.cli.options import DONE, PAGE_SETTINGS, as_command, parse_seat, parse_seats
+from rebuttal.cli.stage import Stage
+from rebuttal.cli.terminal import stderr, stdout
+from rebuttal.settings import Settings
+
+OpenApp = Callable[[Settings], DebateApp]
+Serve = Callable[[Settings], None]
+P = ParamSpec("P")
+
+Topic = Annotated[str, typer.Argument(metavar="TOPIC", help="What to argue about.")]
+DebateId = Annotated[str, typer.Argument(metavar="ID", help="The debate's id in: rebuttal list")]
+Seats = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PERSONA:MODEL",
+        help="A seat, up to six times. PERSONA alone takes the built-in model.",
+        show_default="philosopher and cynic",
+    ),
+]
+Stances = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="SEAT=TEXT", help="What a seat defends; SEAT is its number from 1 or its persona."
+    ),
+]
+Rounds = Annotated[int, typer.Option(help="Turns of every seat.")]
+Language = Annotated[str, typer.Option(help="The language of the debate.")]
+Seed = Annotated[int | None, typer.Option(help="The same seed lets models repeat themselves.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs and nothing else.")]
+Format = Annotated[ExportFormat, typer.Option(help="Markdown, plain text or JSON.")]
+OneSeat = Annotated[str, typer.Argument(metavar="PERSONA:MODEL", help="Who answers.")]
+Label = Annotated[str, typer.Argument(metavar="NAME", help="The model's name in: rebuttal models")]
+Limit = Annotated[int, typer.Option(help="How many.", min=1)]
+
+
+async def debate(
+    app: DebateApp,
+    topic: Topic,
+    seat: Seats = None,
+    rounds: Rounds = 3,
+    language: Language = "English",
+    stance: Stances = None,
+    seed: Seed = None,
+    as_json: Json = False,
+) -> int:
+    """Let debaters argue about TOPIC, live. Ctrl-C stops; what was said is kept."""
+    seats = parse_seats(seat or (), stance or (), app.catalog)
+    debate_id = await app.start(topic, seats, rounds=rounds, language=language, seed=seed)
+    return await _follow(app, debate_id, None, as_json)
+
+
+async def resume(app: DebateApp, debate_id: DebateId, as_json: Json = False) -> int:
+    """Go on with a debate that was stopped or interrupted."""
+    after = (await app.debate(debate_id)).tip
+    await app.resume(debate_id)
+    return await _follow(app, debate_id, after, as_json)
+
+
+async def _follow(app: DebateApp, debate_id: str, after: str | None, as_json: bool) -> int:
+    show: Show = JsonLines() if as_json else Stage(stdout(), stderr())
+    show.begin(await app.debate(debate_id))
+    return exit_code(await follow(app, debate_id, after, show), debate_id)
+
+
+def chat(open_app: OpenApp, settings: Settings, seat: str) -> int:
+    """Talk line by line; the event loop rests while a line is typed."""
+    with asyncio.Runner() as runner:
+        app = runner.run(_opened(open_app, settings))
+        try:
+            stage = Stage(stdout(), stderr(), heading=False)
+            return talk(runner, Chat(app, parse_seat(seat, app.catalog), stage))
+        finally:
+            runner.run(app.close())
+
+
+async def models(app: DebateApp, as_json: Json = False) -> int:
+    """List the models and whether each can be used now."""
+    states = await app.models()
+    if as_json:
+        _print_json([state.model_dump(mode="json") for state in states])
+    else:
+        print_models(states, stdout())
+    return DONE
+
+
+async def personas(app: DebateApp, as_json: Json = False) -> int:
+    """List the personas that can be seated."""
+    there = app.catalog.personas.values()
+    if as_json:
+        _print_json([persona.model_dump(mode="json") for persona in there])
+    else:
+        print_personas(there, stdout())
+    return DONE
+
+
+async def pull(app: DebateApp, name: Label) -> int:
+    """Fetch a model's weights: the built-in model's, or one of an Ollama server."""
+    await show_progress(app.pull(name), stderr())
+    stdout().print(f"{name} is here.")
+    return DONE
+
+
+async def list_debates(app: DebateApp, limit: Limit = 20) -> int:
+    """List the newest debates."""
+    there = await app.debates(limit=limit)
+    print_debates([(debate, await app.state(debate.id)) for debate in there], stdout())
+    return DONE
+
+
+async def show(app: DebateApp, debate_id: DebateId, format: Format = "txt") -> int:
+    """Print a whole debate."""
+    sys.stdout.write(await app.export(debate_id, format))
+    return DONE
+
+
+def terminal(serve: Serve, open_app: OpenApp = DebateApp) -> typer.Typer:
+    """The whole command line. ``serve`` opens the page and returns when it is closed."""
+    typed = _typer(help="Language models argue, live, on your own machine.")
+    typed.command("serve")(_serve_command(serve))
+    typed.command("debate")(_command(debate, open_app))
+    # An id may begin with a dash, which is then no option.
+    typed.command("resume", context_settings=_IDS)(_command(resume, open_app))
+    typed.command("chat")(_chat_command(open_app))
+    typed.command("models")(_command(models, open_app))
+    typed.command("personas")(_command(personas, open_app))
+    typed.command("pull")(_command(pull, open_app))
+    typed.command("list")(_command(list_debates, open_app))
+    typed.command("show", context_settings=_IDS)(_command(show, open_app))
+    return typed
+
+
+def page(serve: Serve) -> typer.Typer:
+    """A command line that only serves."""
+    typed = _typer()
+    typed.command()(_serve_command(serve))
+    return typed
+
+
+_IDS = {"ignore_unknown_options": True}
+
+
+def _typer(help: str | None = None) -> typer.Typer:
+    # Typer's own tracebacks print local variables, and one of them may be a key.
+    return typer.Typer(
+        help=help,
+        no_args_is_help=help is not None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+
+
+def _serve_command(serve: Serve) -> Callable[..., None]:
+    def run(settings: Settings) -> int:
+        """Open the page on which the models debate. Ctrl-C closes it."""
+        serve(settings)
+        return DONE
+
+    return as_command(run, run, PAGE_SETTINGS)
+
+
+def _chat_command(open_app: OpenApp) -> Callable[..., None]:
+    def run(settings: Settings, seat: OneSeat = "rational") -> int:
+        """Talk with one debater, line by line. Ctrl-C stops an answer, Ctrl-D ends."""
+        return chat(open_app, settings, seat)
+
+    return as_command(run, run)
+
+
+def _command(
+    work: Callable[Concatenate[DebateApp, P], Awaitable[int]], open_app: OpenApp
+) -> Callable[..., None]:
+    """A command that runs ``work`` with an app of its own."""
+
+    async def whole(settings: Settings, *args: P.args, **kwargs: P.kwargs) -> int:
+        app = open_app(settings)
+        try:
+            return await work(app, *args, **kwargs)
+        finally:
+            await app.close()
+
+    def run(settings: Settings, *args: P.args, **kwargs: P.kwargs) -> int:
+        return asyncio.run(whole(settings, *args, **kwargs))
+
+    return as_command(run, work)
+
+
+async def _opened(open_app: OpenApp, settings: Settings) -> DebateApp:
+    return open_app(settings)
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")

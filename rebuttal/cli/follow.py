@@ -1,0 +1,64 @@
+"""Following a debate to its end, and stopping it by Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import Protocol
+
+from rebuttal.app import DebateApp
+from rebuttal.cli.options import DONE, FAILED, STOPPED
+from rebuttal.cli.terminal import say_problem
+from rebuttal.events import DebateEvent, DebateFinished, DebatePaused
+from rebuttal.records import Debate
+
+
+class Show(Protocol):
+    """Where events go: the stage, or lines of JSON."""
+
+    def begin(self, debate: Debate) -> None: ...
+    def show(self, event: DebateEvent) -> None: ...
+    def end(self) -> None: ...
+
+
+Rest = DebateFinished | DebatePaused
+"""How a debate came to rest."""
+
+
+async def follow(app: DebateApp, debate_id: str, after: str | None, show: Show) -> Rest:
+    """Show what comes behind the turn ``after`` until the debate rests.
+
+    When the task is cancelled, which is what Ctrl-C does, the debate is stopped, so that the
+    half-said turn is kept, and its end is shown too.
+    """
+    watching = asyncio.create_task(_watch(app, debate_id, after, show))
+    try:
+        return await asyncio.shield(watching)
+    except asyncio.CancelledError:
+        await app.stop(debate_id)
+        return await watching
+    finally:
+        show.end()
+
+
+async def _watch(app: DebateApp, debate_id: str, after: str | None, show: Show) -> Rest:
+    async with aclosing(app.watch(debate_id, after)) as batches:
+        async for batch in batches:
+            for event in batch:
+                show.show(event)
+                if isinstance(event, DebateFinished | DebatePaused):
+                    return event
+    raise AssertionError("watching ends only when the watcher leaves")
+
+
+def exit_code(rest: Rest, debate_id: str) -> int:
+    """The exit code for how it came to rest; a rest before the end is explained on stderr."""
+    if isinstance(rest, DebateFinished):
+        return DONE
+    go_on = f"Go on with: rebuttal resume {debate_id}"
+    if rest.reason == "stopped":
+        say_problem("Stopped; what was said is kept.", go_on)
+        return STOPPED
+    said = rest.message or f"The debate waits ({rest.reason})."
+    say_problem(said, f"{rest.hint}\n{go_on}" if rest.hint else go_on)
+    return FAILED
