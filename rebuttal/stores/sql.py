@@ -36,9 +36,9 @@ T = TypeVar("T")
 class SqlStore:
     """Debates in SQLite or PostgreSQL; DebateStore describes the methods.
 
-    The work is done in threads, so the loop goes on meanwhile. A call that is cancelled may still
-    finish its write; what it writes is whole. An id that is taken is InvalidInput, and so is text
-    that no database keeps.
+    The work is done in threads, so the loop goes on meanwhile. A write that is cancelled is still
+    finished before the cancellation goes on, so that who comes next knows where the tip is. An id
+    that is taken is InvalidInput, and so is text that no database keeps.
     """
 
     def __init__(self, database: Database) -> None:
@@ -181,15 +181,22 @@ class SqlStore:
         return turns
 
     async def _read(self, work: Work[T]) -> T:
-        return await self._run(self._readers, self._database.read, work)
+        return await self._begun(self._readers, self._database.read, work)
 
     async def _write(self, work: Work[T]) -> T:
-        return await self._run(self._writers, self._database.write, work)
+        writing = self._begun(self._writers, self._database.write, work)
+        try:
+            return await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.gather(writing, return_exceptions=True)
+            raise
 
-    async def _run(self, threads: Executor, transact: Callable[[Work[T]], T], work: Work[T]) -> T:
+    def _begun(
+        self, threads: Executor, transact: Callable[[Work[T]], T], work: Work[T]
+    ) -> asyncio.Future[T]:
         if self._closed:
             raise StoreError("the store of debates is closed.", "Start Rebuttal again.")
-        return await asyncio.get_running_loop().run_in_executor(threads, transact, work)
+        return asyncio.get_running_loop().run_in_executor(threads, transact, work)
 
 
 def _no_debate(debate_id: str) -> NotFound:
