@@ -24,15 +24,16 @@ def serve(settings: Settings) -> None:
 
 def main(arguments: Sequence[str] | None = None, program: str = "rebuttal") -> None:
     """The command line; ends the process with its exit code."""
-    _run(terminal(serve), sys.argv[1:] if arguments is None else arguments, program)
+    run(terminal(serve), sys.argv[1:] if arguments is None else arguments, program)
 
 
 def serve_main(arguments: Sequence[str], program: str) -> None:
     """The command line of a program that only serves."""
-    _run(page(serve), arguments, program)
+    run(page(serve), arguments, program)
 
 
-def _run(command: Callable[..., object], arguments: Sequence[str], program: str) -> None:
+def run(command: Callable[..., object], arguments: Sequence[str], program: str) -> None:
+    """Run a command line as this process; ends it with the exit code."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     prepare_streams()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from io import TextIOWrapper
 
 from rich.console import Console
@@ -13,13 +12,11 @@ from rebuttal.material import clean
 
 
 def prepare_streams() -> None:
-    """Let output that goes to a file or a pipe be UTF-8, and none ever fail for one character."""
-    for stream in (sys.stdout, sys.stderr):
+    """Let files and pipes be UTF-8, and no stream ever fail for one character."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             encoding = None if stream.isatty() else "utf-8"
             stream.reconfigure(encoding=encoding, errors="replace")
-    with suppress(ValueError):
-        sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
 
 
 def stdout() -> Console:
