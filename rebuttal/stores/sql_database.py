@@ -6,6 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -86,6 +87,8 @@ class Database:
         except SQLAlchemyError as exc:
             self._engine.dispose()
             raise store_error(getattr(exc, "orig", None) or exc, self._name) from exc
+        except PermissionError as exc:
+            raise store_error(exc, self._name) from None
         except ValueError as exc:
             raise StoreError(
                 f"{self._name}: holds something that cannot be read.",
@@ -143,10 +146,10 @@ def _sqlite(path: str) -> Database:
         raise InvalidInput("the address of the database names no file", "sqlite:///FOLDER/FILE")
     file = Path(path).absolute()
     try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
-    except FileExistsError:
-        pass
+        if not file.parent.exists():
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with suppress(FileExistsError):
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as exc:
         raise StoreError(
             f"{file.name}: cannot be created: {exc.strerror}.",
@@ -163,6 +166,9 @@ def _sqlite(path: str) -> Database:
 
 
 def _connect_sqlite(file: Path) -> sqlite3.Connection:
+    if file.exists() and not os.access(file, os.W_OK):
+        # SQLite would open it to read, and leave side files that stay read-only for ever.
+        raise PermissionError
     connection = sqlite3.connect(
         f"{file.as_uri()}?mode=rw",  # never a new, empty file in the place of a lost one
         uri=True,
@@ -192,7 +198,7 @@ def _postgresql(address: str) -> Database:
         port = url.port or 5432
     except (ArgumentError, ValueError):
         url = None
-    if url is None or "@" in (url.database or ""):
+    if url is None or "@" in f"{url.host}{url.database}" or not 0 < port < 65536:
         raise InvalidInput(
             "the address of the PostgreSQL database cannot be read",
             "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with @ : / in the password as %40 "

@@ -16,8 +16,8 @@ _SQLITE = {
         f"Look after the disk and its free space, then try again. {_SAFE}",
     ),
     sqlite3.SQLITE_READONLY: (
-        "the file is read-only",
-        "Allow writing to it and to its folder, then try again.",
+        "the file or its folder is read-only",
+        "Allow writing to both, then try again.",
     ),
     sqlite3.SQLITE_CANTOPEN: (
         "the file cannot be opened",
@@ -60,6 +60,8 @@ def store_error(cause: object, name: str) -> StoreError:
     """The error of the driver, or whatever it was, as ours. ``name`` is the database's name."""
     if isinstance(cause, sqlite3.Error):
         message, hint = _of_sqlite(cause)
+    elif isinstance(cause, PermissionError):
+        message, hint = _SQLITE[sqlite3.SQLITE_READONLY]
     elif hasattr(cause, "sqlstate"):
         message, hint = _of_postgres(str(cause), cause.sqlstate)
     else:
@@ -78,6 +80,8 @@ def _of_postgres(words: str, sqlstate: str | None) -> tuple[str, str]:
         refusal = _REFUSAL.search(words)
         if refusal:
             return refusal[1], "Check the address of the database, its user and its password."
+        if "resolve host" in words:
+            return "no server of that name is known", "Check the address of the database."
         return _AWAY
     for beginning, known in _POSTGRES.items():
         if sqlstate.startswith(beginning):
