@@ -85,7 +85,7 @@ def chat(open_app: OpenApp, settings: Settings, seat: str) -> int:
     with asyncio.Runner() as runner:
         app = runner.run(_opened(open_app, settings))
         try:
-            stage = Stage(stdout(), stderr(), heading=False)
+            stage = Stage(stdout(), stderr(), is_chat=True)
             return talk(runner, Chat(app, parse_seat(seat, app.catalog), stage))
         finally:
             runner.run(app.close())

@@ -31,10 +31,10 @@ class Stage:
     it was kept.
     """
 
-    def __init__(self, out: Console, err: Console, heading: bool = True) -> None:
+    def __init__(self, out: Console, err: Console, is_chat: bool = False) -> None:
         self._out = out
         self._err = err
-        self._heading = heading
+        self._is_chat = is_chat
         self._debate: Debate | None = None
         self._status: Status | None = None
         self._wrap = Wrap(out.width - len(MARGIN))
@@ -45,7 +45,7 @@ class Stage:
     def begin(self, debate: Debate) -> None:
         """Name the topic and who sits where."""
         self._debate = debate
-        if not self._heading:
+        if self._is_chat:
             return
         self._out.print(Text(debate.topic, style="bold"), soft_wrap=not self._streams)
         for debater in debate.debaters:
@@ -91,7 +91,7 @@ class Stage:
         name = debater.name if debater else event.seat
         emoji = debater.persona.emoji if debater and self._margin == MARGIN else None
         line = Text(f"{emoji} " if emoji else "").append(name, style=_style(debater))
-        if event.rounds > 1:
+        if event.rounds > 1 and not self._is_chat:
             line.append(f"  round {event.round} of {event.rounds}", style="dim")
         self._out.print()
         self._out.print(line, soft_wrap=True)

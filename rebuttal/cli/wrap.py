@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 # Scripts written without spaces break anywhere, so each of their signs is a word.
 _WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef"
+_SIGN = re.compile(f"[{_WIDE}]")
 _PARTS = re.compile(rf"\n|[^\S\n]+|[{_WIDE}]|[^\s{_WIDE}]+")
 
 
@@ -41,19 +42,28 @@ class Wrap:
             return out
         if part.isspace():
             out = self._end_word()
-            self._space += part
+            self._space += part.replace("\t", "    ")
             return out
+        out = self._end_word() if _SIGN.match(part) else ""
+        if self._word_width + cell_len(part) <= self._width:
+            return out + self._grow(part)
+        return out + "".join(map(self._grow, part))
+
+    def _grow(self, part: str) -> str:
+        """Put ``part`` at the end of the word; a word that no line can hold is broken."""
         width = cell_len(part)
-        out = self._end_word() if width == 2 and len(part) == 1 else ""
+        out = self._end_word() if self._word_width + width > self._width else ""
         self._word.append(part)
         self._word_width += width
-        return out + (self._end_word() if self._word_width >= self._width else "")
+        return out
 
     def _end_word(self) -> str:
         if not self._word:
             return ""
         word, space = "".join(self._word), self._space
-        fits = self._column + len(space) + self._word_width <= self._width
-        self._column = (self._column + len(space) if fits else 0) + self._word_width
+        column = self._column + cell_len(space) + self._word_width
+        fits = column <= self._width
+        turn = "" if fits or not self._column else "\n"
+        self._column = column if fits else self._word_width
         self._word, self._word_width, self._space = [], 0, ""
-        return f"{space}{word}" if fits else f"\n{word}"
+        return f"{space}{word}" if fits else f"{turn}{word}"
