@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from fault_reply import Reply, Request, Script
-from faults import FAULTS
+from tests.fault_reply import Reply, Request, Script
+from tests.faults import FAULTS
 
 __all__ = ["FAULTS", "FaultServer", "Request"]
 

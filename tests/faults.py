@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 
-from fault_reply import Reply
+from tests.fault_reply import Reply
 
 
 async def silence() -> None:
@@ -15,13 +15,13 @@ async def silence() -> None:
     await asyncio.Event().wait()
 
 
-Fault = Callable[[Reply], Awaitable[None]]
+Fault = Callable[[Reply], Coroutine[None, None, None]]
 FAULTS: dict[str, Fault] = {}
 
 
 def fault(play: Fault) -> Fault:
     """Offer ``play`` under its own name."""
-    FAULTS[play.__name__] = play  # type: ignore[attr-defined]
+    FAULTS[play.__name__] = play
     return play
 
 
@@ -312,14 +312,14 @@ async def endless_stream(reply: Reply) -> None:
 async def endless_thought(reply: Reply) -> None:
     await reply.head()
     while True:
-        await reply.event({"reasoning": "hm " * 300})
+        await reply.event({"reasoning": "hm " * 5000})
 
 
 @fault
 async def endless_comments(reply: Reply) -> None:
     await reply.head()
     while True:
-        await reply.piece(b": " + b"x" * 1000 + b"\n")
+        await reply.piece(b": " + b"x" * 30_000 + b"\n")
 
 
 @fault

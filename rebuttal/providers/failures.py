@@ -80,7 +80,7 @@ def unconnected(upstream: Upstream, exc: BaseException) -> ModelError:
         return problem
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
-            why = getattr(cause, "verify_message", "") or cause.reason or "handshake failed"
+            why = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or cause
             problem = Unreachable(
                 upstream.says(f"no secure connection: {str(why).replace('_', ' ').lower()}"),
                 "Check the address: http or https, host and port.",

@@ -171,6 +171,8 @@ def translate(exc: Exception, upstream: Upstream) -> ModelError:
             return unconnected(upstream, exc)
         case openai.APIError() if exc.body is not None:
             return refused_inside(upstream, exc.body)
+        case httpx2.HTTPError() | OSError() | ExceptionGroup():
+            return _of_transport(exc, upstream)
         case TooLong():
             return broken(upstream, f"sent {exc}")
         case UnicodeDecodeError():
@@ -181,8 +183,6 @@ def translate(exc: Exception, upstream: Upstream) -> ModelError:
             return broken(upstream, "sent data that cannot be read")
         case httpx2.InvalidURL():
             return RequestRejected(upstream.says(f"no address: {exc}"), "See models.yaml.")
-        case httpx2.HTTPError() | OSError() | ExceptionGroup():
-            return _of_transport(exc, upstream)
     return broken(upstream, f"failed in an unexpected way ({type(exc).__name__})")
 
 

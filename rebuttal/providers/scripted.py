@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +21,7 @@ from rebuttal.errors import BrokenAnswer, ModelError
 from rebuttal.providers.base import Chunk, Message, Options
 from rebuttal.records import Finish, Usage
 
-_TOKEN = re.compile(r"\s*\S+\s?")
+_TOKEN = re.compile(r"\s*\S+\s?|\s+")
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,10 @@ class ScriptedModel:
         try:
             line = self._line(len(self.asked) - 1)
             spoken = 0
-            async for chunk in self._speak(line):
-                spoken += bool(chunk.text)
-                yield chunk
+            async with aclosing(self._speak(line)) as chunks:
+                async for chunk in chunks:
+                    spoken += bool(chunk.text)
+                    yield chunk
             prompt = sum(len(message.content.split()) for message in messages)
             usage = Usage(prompt_tokens=prompt, completion_tokens=spoken)
             yield Chunk(finish=line.finish, usage=usage, problem=line.problem)
@@ -103,7 +105,7 @@ class ScriptedModel:
             raise line
         return Line(line) if isinstance(line, str) else line
 
-    async def _speak(self, line: Line) -> AsyncIterator[Chunk]:
+    async def _speak(self, line: Line) -> AsyncGenerator[Chunk, None]:
         if line.waiting:
             yield Chunk(waiting=line.waiting)
         for token in _TOKEN.findall(line.reasoning):
