@@ -34,6 +34,7 @@ FLOORS = {
     2: (
         "rebuttal.events",
         "rebuttal.catalog",
+        "rebuttal.strict_yaml",
         "rebuttal.settings",
         "rebuttal.providers.base",
         "rebuttal.stores.base",
@@ -45,6 +46,7 @@ FLOORS = {
 NEIGHBOURS = {
     ("rebuttal.live", "rebuttal.orchestrator"),
     ("rebuttal.app", "rebuttal.models"),
+    ("rebuttal.catalog", "rebuttal.strict_yaml"),
 }
 """Who may look into a room of its own floor."""
 
@@ -64,7 +66,7 @@ HOMES = {
     "psutil": ("rebuttal.providers",),
     "huggingface_hub": ("rebuttal.providers.weights",),
     "filelock": ("rebuttal.providers.weights",),
-    "yaml": ("rebuttal.catalog", "rebuttal.strict_yaml"),
+    "yaml": ("rebuttal.strict_yaml",),
     "typer": ("rebuttal.cli", "rebuttal.__main__"),
     "rich": ("rebuttal.cli", "rebuttal.__main__"),
     "prompt_toolkit": ("rebuttal.cli",),
