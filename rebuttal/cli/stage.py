@@ -120,7 +120,7 @@ class Stage:
 
     def _finish(self, turn: Turn) -> None:
         self._wait_no_more()
-        said = "".join(self._said).rstrip()
+        said = "".join(self._said)
         style = _style(self._debater(turn.speaker))
         if not self._streams:
             self._out.out(turn.text, highlight=False)
