@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,19 +40,29 @@ def start(
     )
 
 
+@contextmanager
+def running(*words: str, data: Path) -> Iterator[subprocess.Popen[str]]:
+    """``start`` with pipes; the process is gone afterwards whatever happened."""
+    with start(*words, data=data) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def test_ctrl_c_keeps_the_half_said_turn_and_says_how_to_go_on(tmp_path: Path) -> None:
     seats = ("--seat", "cynic:Tea", "--seat", "polite:Silent", "--rounds", "1")
-    process = start("debate", "Tea?", *seats, "--json", data=tmp_path)
-    assert process.stdout
-    events = []
-    for line in process.stdout:
-        events.append(json.loads(line))
-        if events[-1]["kind"] == "turn_delta" and events[-1]["seat"] == "seat2":
-            break
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    with running("debate", "Tea?", *seats, "--json", data=tmp_path) as process:
+        assert process.stdout
+        events, said = [], ""
+        while said != HALF:
+            events.append(json.loads(process.stdout.readline()))
+            if events[-1]["kind"] == "turn_delta" and events[-1]["seat"] == "seat2":
+                said += events[-1]["text"]
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+        assert process.returncode == 130
     events += map(json.loads, out.splitlines())
-    assert process.returncode == 130
     assert events[-1]["kind"] == "debate_paused"
     half = events[-2]
     assert (half["kind"], half["seat"], half["finish"]) == ("turn_finished", "seat2", "stopped")
@@ -61,30 +72,28 @@ def test_ctrl_c_keeps_the_half_said_turn_and_says_how_to_go_on(tmp_path: Path) -
 
 
 def test_a_reader_that_goes_away_ends_the_debate_quietly(tmp_path: Path) -> None:
-    process = start("debate", "Tea?", "--seat", "polite:Endless", "--json", data=tmp_path)
-    assert process.stdout
-    assert process.stderr
-    process.stdout.readline()
-    process.stdout.close()
-    assert process.wait(timeout=20) == 1
-    assert "Traceback" not in process.stderr.read()
-    process.stderr.close()
-    assert process.stdin
-    process.stdin.close()
+    words = ("debate", "Tea?", "--seat", "polite:Endless", "--json")
+    with running(*words, data=tmp_path) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(timeout=20) == 1
+        assert "Traceback" not in process.stderr.read()
 
 
 def test_chat_answers_every_line_of_a_pipe(tmp_path: Path) -> None:
-    process = start("chat", "rational:Tea", data=tmp_path)
-    out, err = process.communicate("What is tea?\n\nAnd why?\n", timeout=20)
-    assert (process.returncode, err) == (0, "")
+    with running("chat", "rational:Tea", data=tmp_path) as process:
+        out, err = process.communicate("What is tea?\n\nAnd why?\n", timeout=20)
+        assert (process.returncode, err) == (0, "")
     assert [line for line in out.splitlines() if line in TEA] == [*TEA]
     assert "round" not in out
 
 
 def test_chat_tries_again_after_a_problem(tmp_path: Path) -> None:
-    process = start("chat", "rational:Away", data=tmp_path)
-    _, err = process.communicate("What is tea?\nAnd now?\n", timeout=20)
-    assert process.returncode == 0
+    with running("chat", "rational:Away", data=tmp_path) as process:
+        _, err = process.communicate("What is tea?\nAnd now?\n", timeout=20)
+        assert process.returncode == 0
     assert err.count("connection refused") == 2
 
 
@@ -123,7 +132,7 @@ class Screen:
     def until(self, text: str) -> str:
         """Read until ``text`` has been shown; everything so far."""
         deadline = time.monotonic() + 20
-        while text not in self.text:
+        while text not in self.plain:
             readable, _, _ = select.select([self._ours], [], [], 0.2)
             if readable:
                 self._shown += os.read(self._ours, 4096)
@@ -133,6 +142,11 @@ class Screen:
     @property
     def text(self) -> str:
         return self._shown.decode("utf-8", "replace").replace("\r\n", "\n")
+
+    @property
+    def plain(self) -> str:
+        """What is shown, without what colours it."""
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.text)
 
     def type(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
@@ -162,16 +176,11 @@ def screen(tmp_path: Path) -> Iterator[Screen]:
     screen.close()
 
 
-def shown(screen: Screen) -> list[str]:
-    """The lines on the screen without what colours them."""
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.text).splitlines()
-
-
 def test_a_debate_streams_in_colour_and_breaks_at_words(screen: Screen) -> None:
     screen.run("debate", "Tea or coffee?", *TWO)
     assert screen.wait() == 0
     text = screen.until("page.")
-    lines = shown(screen)
+    lines = screen.plain.splitlines()
     assert max(map(len, lines)) <= 80
     assert "38;2;" in text or "38;5;" in text
     said = [line.removeprefix("│ ") for line in lines if line.startswith("│ ")]
@@ -192,7 +201,7 @@ def test_what_is_waited_for_stands_there_only_while_it_lasts(screen: Screen) -> 
     screen.interrupt()
     assert screen.wait() == 130
     screen.until("rebuttal resume")
-    assert "(stopped by a person)" in "".join(shown(screen))
+    assert "(stopped by a person)" in screen.plain
 
 
 def test_ctrl_c_stops_the_answer_and_a_second_one_the_chat(screen: Screen) -> None:
@@ -201,8 +210,7 @@ def test_ctrl_c_stops_the_answer_and_a_second_one_the_chat(screen: Screen) -> No
     screen.type("What is tea?\n")
     screen.until("The half that was")
     screen.interrupt()
-    screen.until("stopped by a person")
-    screen.until("> ")
+    screen.until("(stopped by a person)\n> ")
     screen.interrupt()
     assert screen.wait() == 130
 
@@ -211,6 +219,6 @@ def test_the_end_of_input_ends_the_chat(screen: Screen) -> None:
     screen.run("chat", "rational:Tea")
     screen.until("> ")
     screen.type("What is tea?\n")
-    screen.until("word.")
+    screen.until("word.\n> ")
     screen.type("\x04")
     assert screen.wait() == 0
