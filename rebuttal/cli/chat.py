@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from rebuttal.app import DebateApp
 from rebuttal.cli.follow import Show, follow
-from rebuttal.cli.options import DONE, STOPPED
+from rebuttal.cli.options import DONE, FAILED, STOPPED
 from rebuttal.cli.terminal import say_error, say_problem
 from rebuttal.errors import RebuttalError
 from rebuttal.events import DebatePaused
@@ -24,13 +24,17 @@ class Chat:
         self._show = show
         self._debate_id = ""
         self._owes_answer = False
+        self.failed = False
+        """Whether the last line got no answer."""
 
     async def answer(self, line: str) -> None:
         """Say ``line`` and show the answer. After an answer that failed, it is asked again."""
+        self.failed = True
         after = await self._say(line)
         rest = await follow(self._app, self._debate_id, after, self._show)
         self._owes_answer = (await self._app.transcript(self._debate_id))[-1].from_user
-        if isinstance(rest, DebatePaused) and rest.reason != "stopped":
+        self.failed = isinstance(rest, DebatePaused) and rest.reason != "stopped"
+        if isinstance(rest, DebatePaused) and self.failed:
             say_problem(rest.message, rest.hint)
 
     async def _say(self, line: str) -> str | None:
@@ -47,7 +51,10 @@ class Chat:
 
 
 def talk(runner: asyncio.Runner, chat: Chat) -> int:
-    """Read lines until the input ends (DONE) or Ctrl-C comes at the prompt (STOPPED)."""
+    """Read lines until the input ends or Ctrl-C comes at the prompt (STOPPED).
+
+    At the end of the input: FAILED where the last line got no answer, else DONE.
+    """
     with suppress(ImportError):
         import readline  # noqa: F401  (gives input() its history, where the system has it)
     prompt = "> " if sys.stdin.isatty() else ""
@@ -55,7 +62,7 @@ def talk(runner: asyncio.Runner, chat: Chat) -> int:
         try:
             line = input(prompt).strip()
         except EOFError:
-            return DONE
+            return FAILED if chat.failed else DONE
         except KeyboardInterrupt:
             return STOPPED
         if not line:

@@ -1,0 +1,153 @@
+"""What the README says is run: its commands, its files, its program."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rebuttal.catalog import load_catalog
+from rebuttal.cli.commands import terminal
+from rebuttal.settings import HOME, Settings
+
+README = (HOME / "README.md").read_text("utf-8")
+KEYS = ("_API_KEY", "_TOKEN", "_KEY")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block."""
+
+    language: str
+    text: str
+
+    @property
+    def file(self) -> str:
+        """The file that its first line names."""
+        return self.text.splitlines()[0].removeprefix("# ")
+
+
+BLOCKS = [Block(*found) for found in re.findall(r"^```(\w+)\n(.*?)^```", README, re.M | re.S)]
+COMMANDS = [
+    line
+    for block in BLOCKS
+    if block.language == "sh"
+    for line in block.text.splitlines()
+    if "rebuttal " in line and "requirements" not in line
+]
+
+
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A machine without keys on which ``rebuttal`` is installed."""
+    program = tmp_path / "bin" / "rebuttal"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m rebuttal "$@"\n', "utf-8")
+    program.chmod(0o755)
+    env = {name: value for name, value in os.environ.items() if not name.endswith(KEYS)}
+    return env | {
+        "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(HOME),
+        "REBUTTAL_DATA": str(tmp_path / "data"),
+        "COLUMNS": "80",
+    }
+
+
+def run(command: list[str], tmp_path: Path) -> str:
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_picture_and_the_two_commands_come_first() -> None:
+    first, second = (
+        block.text for block in BLOCKS if block.language == "sh" and "-m venv" in block.text
+    )
+    assert [block.text for block in BLOCKS[:2]] == [first, second]
+    assert README.index("![") < README.index("```sh")
+    for command, needs, ends in (
+        (first, "requirements.txt", "debate_app.py"),
+        (second, "requirements-dev.txt", "-m pytest"),
+    ):
+        assert command.count("\n") == 1
+        assert f"-r {needs} " in command
+        assert command.endswith(f"{ends}\n")
+        assert (HOME / needs).exists()
+
+
+def test_powershell_gets_the_same_two_commands() -> None:
+    expected = [
+        block.text.replace("python3 -m venv", "py -3 -m venv")
+        .replace(" && ", "; ")
+        .replace(".venv/bin/", ".venv\\Scripts\\")
+        for block in BLOCKS[:2]
+    ]
+    assert [block.text for block in BLOCKS if block.language == "powershell"] == expected
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the README's shell is a POSIX one")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_readme_works(command: str, tmp_path: Path) -> None:
+    said = run(["sh", "-c", command], tmp_path)
+    assert said.strip()
+    if "--json" in command:
+        assert json.loads(said.splitlines()[-1])["kind"] == "debate_finished"
+
+
+def test_the_program_in_the_readme_runs(tmp_path: Path) -> None:
+    (program,) = (block.text for block in BLOCKS if block.language == "python")
+    (tmp_path / "example.py").write_text(program, "utf-8")
+    said = run([sys.executable, "example.py"], tmp_path)
+    assert said.count("turn_finished") == 3
+    assert "debate_finished" in said.splitlines()[-1]
+
+
+def test_the_files_in_the_readme_are_read(tmp_path: Path) -> None:
+    for block in BLOCKS:
+        if block.language == "yaml":
+            file = tmp_path / block.file
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(block.text, "utf-8")
+    catalog = load_catalog(tmp_path / "models.yaml", tmp_path / "personas")
+    assert [*catalog.models] == ["My Qwen", "Big one"]
+    assert [persona.name for persona in catalog.personas.values()] == ["Detective"]
+
+
+def _command(code: str) -> list[str]:
+    return re.findall(r"^`rebuttal ([a-z]+)", code)
+
+
+def test_every_command_that_is_mentioned_exists() -> None:
+    commands = {
+        command.name or (command.callback.__name__ if command.callback else "")
+        for command in terminal(lambda settings: None).registered_commands
+    }
+    prose = re.sub(r"^```.*?^```", "", README, flags=re.M | re.S)
+    mentioned = {found for code in re.findall(r"`[^`]+`", prose) for found in _command(code)}
+    assert mentioned
+    assert mentioned <= commands
+
+
+def test_the_settings_table_says_what_the_settings_say() -> None:
+    rows = re.findall(r"^\| `--(\w+)` \| `(\w+)` \| (.*) \|$", README, re.M)
+    assert [name for name, _, _ in rows] == ["host", "port", "share", "models", "personas", "data"]
+    for name, variable, meaning in rows:
+        assert variable == f"REBUTTAL_{name.upper()}"
+        assert meaning == Settings.model_fields[name].description
+
+
+def test_what_the_readme_links_to_is_there() -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    assert [link for link in links if not (HOME / link).exists()] == []
