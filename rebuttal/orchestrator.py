@@ -22,7 +22,7 @@ from rebuttal.events import (
     TurnWaiting,
 )
 from rebuttal.material import Cleaner
-from rebuttal.prompts import Budget, View, debater_messages
+from rebuttal.prompts import Budget, Objection, View, ask_again, debater_messages
 from rebuttal.providers.base import ChatModel, Chunk, Options
 from rebuttal.records import Debate, Debater, Finish, Timings, Turn, Usage, new_id, now
 from rebuttal.speech import NEAR_COPY, Speech, concedes, copied_share, whole_sentences
@@ -87,28 +87,20 @@ class _Speaking:
         view = self._view()
         yield self._started(view)
         if view.left_out:
-            yield ContextTrimmed(
-                seat=self.debater.seat, left_out=view.left_out, context=self.context
-            )
+            seat = self.debater.seat
+            yield ContextTrimmed(seat=seat, left_out=view.left_out, context=self.context)
         attempt = _Attempt(self, view, again=False)
-        try:
-            async with aclosing(attempt.events()) as events:
-                async for event in events:
-                    yield event
-        except ContextOverflow as overflow:
-            attempt = _Attempt(self, self._smaller_view(view, overflow), again=False)
-            async with aclosing(attempt.events()) as events:
-                async for event in events:
-                    yield event
+        async with aclosing(self._ask(attempt)) as events:
+            async for event in events:
+                yield event
         objection = self._objection(attempt)
         if objection:
-            yield TurnDiscarded(seat=self.debater.seat, reason=objection)
-            first, attempt = attempt, _Attempt(self, attempt.view, again=True)
-            async with aclosing(attempt.events()) as events:
+            yield TurnDiscarded(seat=self.debater.seat, reason=_OBJECTIONS[objection])
+            first, attempt = attempt, _Attempt(self, ask_again(attempt.view, objection), again=True)
+            async with aclosing(self._ask(attempt)) as events:
                 async for event in events:
                     yield event
-            if not attempt.text:
-                attempt = first
+            attempt = attempt if attempt.text else first
         if not attempt.text:
             raise attempt.problem or BrokenAnswer(
                 f"{self.debater.model!r} gave {self.debater.name} nothing to say.",
@@ -118,6 +110,18 @@ class _Speaking:
         if attempt.problem:
             problem = attempt.problem
             yield DebatePaused(reason="error", message=problem.message, hint=problem.hint)
+
+    async def _ask(self, attempt: _Attempt) -> AsyncGenerator[DebateEvent, None]:
+        """Run the attempt; once more with a smaller view where the server counted more tokens."""
+        try:
+            async with aclosing(attempt.events()) as events:
+                async for event in events:
+                    yield event
+        except ContextOverflow as overflow:
+            attempt.view = self._smaller_view(attempt.view, overflow)
+            async with aclosing(attempt.events()) as events:
+                async for event in events:
+                    yield event
 
     def _view(self) -> View:
         answer = min(self.model.max_tokens, self.context // 3)
@@ -144,18 +148,18 @@ class _Speaking:
             context=self.context,
         )
 
-    def _objection(self, attempt: _Attempt) -> str:
-        """Why the turn should be asked for again, or empty."""
+    def _objection(self, attempt: _Attempt) -> Objection | None:
+        """Why the turn should be asked for again."""
         if attempt.problem:
-            return ""
+            return None
         if not attempt.text:
-            return "it said nothing"
+            return "nothing"
         if len(self.debate.debaters) == 1:
-            return ""
+            return None
         earlier = [turn.text for turn in self.turns if not turn.from_user]
         if copied_share(attempt.text, earlier) > NEAR_COPY:
-            return "it copied an earlier turn"
-        return "it gave in" if concedes(attempt.text) else ""
+            return "copy"
+        return "concession" if concedes(attempt.text) else None
 
     def _turn(self, attempt: _Attempt) -> Turn:
         return Turn(
@@ -169,6 +173,13 @@ class _Speaking:
             timings=attempt.timings,
             created_at=now(),
         )
+
+
+_OBJECTIONS: dict[Objection, str] = {
+    "nothing": "it said nothing",
+    "copy": "it copied an earlier turn",
+    "concession": "it gave in",
+}
 
 
 class _Attempt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -51,8 +51,10 @@ def debater_messages(
     last message are the same bytes as in the seat's view one turn earlier, except when the oldest
     rounds have to go. Raises ContextOverflow where not even the shortest view fits.
     """
-    system = Message("system", system_text(debate, debater))
-    exchanges = _exchanges(debate, turns, debater)
+    short = budget.history == "last" and len(debate.debaters) > 1
+    words = short_system_text if short else system_text
+    system = Message("system", words(debate, debater))
+    exchanges = _exchanges(debate, turns, debater, short)
     room = budget.context - budget.answer
     for dropped in _drops(len(exchanges), budget.history):
         messages = (system, *_messages(exchanges[dropped:]))
@@ -86,57 +88,108 @@ def estimate_tokens(messages: Sequence[Message], scale: float = 1.0) -> int:
 
 def system_text(debate: Debate, debater: Debater) -> str:
     """Who the debater is, what it stands for and the rules of the table."""
-    persona = debater.persona.instructions.strip()
+    persona = " ".join(debater.persona.instructions.split())
+    language = "" if debate.language == "English" else f" Speak only {debate.language}."
     if len(debate.debaters) == 1:
-        language = "" if debate.language == "English" else f"\nAnswer in {debate.language}."
         return f"{persona}{language}"
-    others = _listed([other.name for other in debate.debaters if other.seat != debater.seat])
-    return "\n".join(
-        (
-            f"You are {debater.name}, a speaker in a live debate against {others}. {persona}",
-            f"Topic: {debate.topic}",
-            f"Your position: {stance_text(debate, debater)} You never give it up.",
-            f"Rules: Speak only as {debater.name}, directly, with no name in front. "
-            f"Two or three short sentences, no lists. "
-            f"Never agree, never thank, never apologise, never repeat what was said. "
-            f"Attack the last argument and bring one new reason."
-            + ("" if debate.language == "English" else f" Speak only {debate.language}."),
-        )
+    others = _others(debate, debater)
+    return (
+        f"You are {debater.name}, a speaker in a live debate against {others}. {persona}\n"
+        f"Topic: {debate.topic}\n"
+        f"Your side: {stance_text(debate, debater)} You never give it up.\n"
+        f"Rules: Speak only as {debater.name}, straight to {others}, with no name in front. "
+        f"Two or three short sentences, no lists. "
+        f"Never agree, never thank, never apologise, never repeat what was said.{language}"
     )
 
 
+def short_system_text(debate: Debate, debater: Debater) -> str:
+    """The same for a model so small that rules would only be recited: who it is, no more."""
+    language = "" if debate.language == "English" else f" Speak only {debate.language}."
+    return f"You are {debater.name} in a debate. {_first_sentence(debater)}{language}"
+
+
 MOVES = (
-    "name the weak spot in what was just said and bring a new reason",
-    "give one concrete example that the other side cannot explain",
-    "show what would follow in practice if the other side were right",
-    "question the assumption beneath the last argument",
-    "bring a reason that nobody has named yet",
+    "Hit back at the last point and say why it is wrong.",
+    "Answer with a real case, with names or numbers.",
+    "Say what goes wrong in daily life if people follow {others}.",
+    "Talk about something nobody has mentioned yet.",
+    "Show that {others} would not live by these words.",
 )
 """What a seat is asked to do, by how often it has spoken: another task makes another text."""
 
 
 def cue_text(debate: Debate, debater: Debater, spoken: int, heard: bool) -> str:
     """The last line of a view: whose turn it is, what it stands for and what to do now."""
-    stance = stance_text(debate, debater)
-    language = "" if debate.language == "English" else f" In {debate.language}."
-    if not heard:
-        task = "open the debate with your strongest reason"
+    if heard:
+        task = MOVES[max(spoken - 1, 0) % len(MOVES)].format(others=_others(debate, debater))
     else:
-        task = MOVES[(spoken - 1 if spoken else 0) % len(MOVES)]
-    return f"({debater.name}, your turn. {stance} In two or three sentences, {task}.{language})"
+        task = "Open the debate with your strongest reason."
+    language = "" if debate.language == "English" else f" In {debate.language}."
+    return f"({debater.name}, it is your turn. {stance_text(debate, debater)} {task}{language})"
+
+
+def short_cue_text(debate: Debate, debater: Debater, heard: bool) -> str:
+    """The whole task in one line, as a model without much memory needs it."""
+    language = "" if debate.language == "English" else f" Answer in {debate.language}."
+    claim, others = _claim(debate, debater), _others(debate, debater)
+    if not heard:
+        return (
+            f"Question: {debate.topic}\nSay in two short sentences that {claim}, and why.{language}"
+        )
+    return (
+        f"Question: {debate.topic}\n"
+        f"Contradict {others} in two short sentences: say that {claim}, with a new example.{language}"
+    )
+
+
+Objection = Literal["nothing", "copy", "concession"]
+
+_REPROACHES: dict[Objection, str] = {
+    "nothing": "Say it in plain sentences.",
+    "copy": "That was said before. Say something entirely different.",
+    "concession": "Do not give in, do not excuse yourself: contradict.",
+}
+
+
+def ask_again(view: View, objection: Objection) -> View:
+    """The same view with a word about why the first answer was not taken."""
+    *before, last = view.messages
+    again = Message(last.role, f"{last.content}\n{_REPROACHES[objection]}")
+    return replace(view, messages=(*before, again))
+
+
+_YES_OR_NO = re.compile(
+    r"(?:should|shall|is|are|was|were|do|does|did|can|could|will|would|must|may|has|have|had)\b.*\?$",
+    re.IGNORECASE | re.DOTALL,
+)
+_PRO = ("for", "pro", "in favour", "in favor", "yes")
+_CONTRA = ("against", "contra", "con", "no")
 
 
 def stance_text(debate: Debate, debater: Debater) -> str:
-    """The position of a seat as a sentence."""
-    stance = (debater.stance or "").strip()
-    lowered = stance.casefold().rstrip(".")
-    if lowered in ("for", "pro", "in favour", "in favor"):
-        return "You argue FOR it."
-    if lowered in ("against", "contra", "con"):
-        return "You argue AGAINST it."
-    if not stance:
-        return "You hold your own view of it."
-    return f"You hold: {stance.rstrip('.')}."
+    """The position of a seat as a sentence; a yes-or-no question is answered with yes or no."""
+    stance = (debater.stance or "").strip().rstrip(".")
+    asked = bool(_YES_OR_NO.match(debate.topic.strip()))
+    if stance.casefold() in _PRO:
+        return "You argue FOR it: your answer is YES." if asked else "You argue FOR it."
+    if stance.casefold() in _CONTRA:
+        return "You argue AGAINST it: your answer is NO." if asked else "You argue AGAINST it."
+    return f"You hold: {stance}." if stance else "You hold a view of your own."
+
+
+def _claim(debate: Debate, debater: Debater) -> str:
+    stance = (debater.stance or "").strip().rstrip(".")
+    asked = bool(_YES_OR_NO.match(debate.topic.strip()))
+    if stance.casefold() in _PRO:
+        return "the answer is yes" if asked else "it is right"
+    if stance.casefold() in _CONTRA:
+        return "the answer is no" if asked else "it is wrong"
+    return f"the answer is: {stance}" if stance else "you see it otherwise"
+
+
+def _first_sentence(debater: Debater) -> str:
+    return " ".join(debater.persona.instructions.split()).split(". ", 1)[0].rstrip(".") + "."
 
 
 _ALTERNATIVES = re.compile(r"\s+(?:or|vs\.?|versus)\s+", re.IGNORECASE)
@@ -165,7 +218,7 @@ def default_stances(topic: str, seats: int) -> tuple[str | None, ...]:
 def stop_strings(debate: Debate, debater: Debater) -> tuple[str, ...]:
     """Where a debater would begin to speak for another seat."""
     names = [other.name for other in debate.debaters if other.seat != debater.seat]
-    return tuple(f"\n[{name}]" for name in names) if names else ()
+    return tuple(f"\n[{name}]" for name in names)
 
 
 # --- the shape of a view --------------------------------------------------------------------------
@@ -180,7 +233,9 @@ class _Exchange:
     answer: str | None
 
 
-def _exchanges(debate: Debate, turns: Sequence[Turn], debater: Debater) -> list[_Exchange]:
+def _exchanges(
+    debate: Debate, turns: Sequence[Turn], debater: Debater, short: bool
+) -> list[_Exchange]:
     own = [-1, *(i for i, turn in enumerate(turns) if turn.speaker == debater.seat), len(turns)]
     exchanges = []
     for spoken, (before, here) in enumerate(pairwise(own)):
@@ -189,6 +244,8 @@ def _exchanges(debate: Debate, turns: Sequence[Turn], debater: Debater) -> list[
         if len(debate.debaters) == 1:
             cue = "\n\n".join(turn.text for turn in between) or "Go on."
             heard = ()
+        elif short:
+            cue = short_cue_text(debate, debater, heard=bool(heard) or spoken > 0)
         else:
             cue = cue_text(debate, debater, spoken, heard=bool(heard) or spoken > 0)
         answer = turns[here].text.strip() if here < len(turns) else None
@@ -216,6 +273,10 @@ def _drops(exchanges: int, history: Literal["whole", "last"]) -> list[int]:
     if history == "last":
         return [exchanges - 1]
     return sorted({*range(0, exchanges, BLOCK), *range(max(exchanges - BLOCK, 0), exchanges)})
+
+
+def _others(debate: Debate, debater: Debater) -> str:
+    return _listed([other.name for other in debate.debaters if other.seat != debater.seat])
 
 
 def _listed(names: Sequence[str]) -> str:

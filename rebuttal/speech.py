@@ -18,18 +18,20 @@ _ABBREVIATION = re.compile(
 class Speech:
     """Takes a turn piece by piece and gives back what may be shown.
 
-    The speaker's own name in front is taken away, the text ends where another name begins to speak,
-    and after ``sentences`` whole sentences (0: no such end). Work per piece is O(piece), but for
-    the first few dozen characters, which wait until it is clear whether a name stands there.
+    A name in front is taken away; the text ends where another name begins to speak, and after
+    ``sentences`` whole sentences (0: no such end). Work per piece is O(piece).
     """
 
     def __init__(self, name: str, others: Iterable[str] = (), sentences: int = 0) -> None:
-        self._label = re.compile(rf"\s*[\"“(]?\**\[?{re.escape(name)}\]?\**\s*[:：]\s*\**\s*", re.I)
-        names = "|".join(re.escape(other) for other in (*others, name, "Moderator"))
-        self._foreign = re.compile(
-            rf"\n\s*\**\[?(?:{names})\]?\**\s*[:：\]]|\[(?:{names})\]|\n\s*\((?:{names}),"
+        known = (*others, name, "Moderator")
+        names = "|".join(re.escape(one) for one in known)
+        self._names = tuple(one.casefold() for one in known)
+        tag = rf"\**\[?(?:{names})\]?\**\s*[:：]"
+        self._label = re.compile(
+            rf"\s*[\"“(]?(?:{tag}|\[[^\]\n]{{1,40}}\]\s*:)\s*\**\s*", re.IGNORECASE
         )
-        self._reach = max((len(other) for other in (*others, name)), default=0) + 12
+        self._foreign = re.compile(rf"\n\s*{tag}|\[(?:{names})\]|\n\s*\((?:{names}),")
+        self._reach = max(len(one) for one in known) + 12
         self._limit = sentences
         self._shown: list[str] = []
         self._tail = ""
@@ -45,7 +47,7 @@ class Speech:
             return ""
         self._held += piece
         if not self._opened:
-            if len(self._held) <= self._reach and "\n" not in self._held.strip():
+            if self._may_be_a_name():
                 return ""
             self._open()
         return self._release(final=False)
@@ -65,14 +67,17 @@ class Speech:
         """Everything shown so far."""
         return "".join(self._shown)
 
+    def _may_be_a_name(self) -> bool:
+        """Whether what was said so far could still turn out to be a name in front."""
+        head = self._held.lstrip(' \t\n"“(*[').casefold()
+        if len(head) > self._reach:
+            return False
+        return any(one.startswith(head) or head.startswith(one) for one in self._names)
+
     def _open(self) -> None:
         self._opened = True
-        self._held = (
-            self._label.sub("", self._held, count=1)
-            if self._label.match(self._held)
-            else self._held
-        )
-        self._held = self._held.lstrip()
+        label = self._label.match(self._held)
+        self._held = self._held[label.end() if label else 0 :].lstrip()
 
     def _release(self, final: bool) -> str:
         text = self._held
