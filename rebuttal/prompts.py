@@ -133,14 +133,11 @@ def short_cue_text(debate: Debate, debater: Debater, heard: bool) -> str:
     """The whole task in one line, as a model without much memory needs it."""
     language = "" if debate.language == "English" else f" Answer in {debate.language}."
     claim, others = _claim(debate, debater), _others(debate, debater)
-    if not heard:
-        return (
-            f"Question: {debate.topic}\nSay in two short sentences that {claim}, and why.{language}"
-        )
-    return (
-        f"Question: {debate.topic}\n"
-        f"Contradict {others} in two short sentences: say that {claim}, with a new example.{language}"
-    )
+    if heard:
+        task = f"Contradict {others} in two short sentences: say that {claim}, with a new example."
+    else:
+        task = f"Say in two short sentences that {claim}, and why."
+    return f"Question: {debate.topic}\n{task}{language}"
 
 
 Objection = Literal["nothing", "copy", "concession"]

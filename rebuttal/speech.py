@@ -27,10 +27,11 @@ class Speech:
         names = "|".join(re.escape(one) for one in known)
         self._names = tuple(one.casefold() for one in known)
         tag = rf"\**\[?(?:{names})\]?\**\s*[:：]"
-        self._label = re.compile(
-            rf"\s*[\"“(]?(?:{tag}|\[[^\]\n]{{1,40}}\]\s*:)\s*\**\s*", re.IGNORECASE
+        guest = r"\[[^\]\n]{1,40}\]\s*:"
+        self._label = re.compile(rf"\s*[\"“(]?(?:{tag}|{guest})\s*\**\s*", re.IGNORECASE)
+        self._foreign = re.compile(
+            rf"\n\s*{tag}|\[(?:{names})\]|\n\s*\((?:{names}),|\n\s*(?:Question|Topic):"
         )
-        self._foreign = re.compile(rf"\n\s*{tag}|\[(?:{names})\]|\n\s*\((?:{names}),")
         self._reach = max(len(one) for one in known) + 12
         self._limit = sentences
         self._shown: list[str] = []
