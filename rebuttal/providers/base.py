@@ -40,7 +40,8 @@ class Chunk:
     """What arrives while a model speaks; most fields are empty most of the time.
 
     ``waiting`` says why nothing comes yet. The last chunk of a stream, and only that one, carries
-    ``finish``, and with it ``usage`` and, where something cut the answer, the ``problem``.
+    ``finish``, and with it, where something cut the answer, the ``problem``. ``usage`` comes with
+    the last chunk, and so far as it is known with earlier ones from servers that count as they go.
     """
 
     text: str = ""

@@ -120,22 +120,27 @@ class Answer:
             said = said[: self._left]
             self.finish = "limit"
         self._left -= len(said)
-        return Chunk(text=said, reasoning=thought) if said or thought else None
+        if not (said or thought):
+            return None
+        # Whoever leaves early still knows what it cost, where the server counts as it speaks.
+        return Chunk(text=said, reasoning=thought, usage=self.usage)
 
     def _count(self, usage: Mapping[str, Any], timings: Mapping[str, Any]) -> None:
         details = _mapping(usage.get("prompt_tokens_details"))
         before = self.usage or Usage()
         cached = _tokens(details.get("cached_tokens"))
+        cache_n, prompt_n = _tokens(timings.get("cache_n")), _tokens(timings.get("prompt_n"))
+        prompt = None if cache_n is None or prompt_n is None else cache_n + prompt_n
         self.usage = Usage(
-            prompt_tokens=_known(_tokens(usage.get("prompt_tokens")), before.prompt_tokens),
+            prompt_tokens=_known(
+                _tokens(usage.get("prompt_tokens")), _known(prompt, before.prompt_tokens)
+            ),
             completion_tokens=_known(
                 _tokens(usage.get("completion_tokens")),
                 _known(_tokens(timings.get("predicted_n")), before.completion_tokens),
             ),
-            cached_tokens=_known(
-                _known(_tokens(timings.get("cache_n")), cached), before.cached_tokens
-            ),
-            evaluated_tokens=_known(_tokens(timings.get("prompt_n")), before.evaluated_tokens),
+            cached_tokens=_known(_known(cache_n, cached), before.cached_tokens),
+            evaluated_tokens=_known(prompt_n, before.evaluated_tokens),
         )
 
 
