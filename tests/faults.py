@@ -97,6 +97,14 @@ async def thought_then_silence(reply: Reply) -> None:
     await silence()
 
 
+@fault
+async def thinks_for_ever(reply: Reply) -> None:
+    await reply.head()
+    while True:
+        await reply.event({"reasoning": "hm "})
+        await asyncio.sleep(0.02)
+
+
 # Cut
 
 
@@ -357,6 +365,11 @@ async def template_error(reply: Reply) -> None:
         await reply.error(400, "Jinja Exception: System role not supported")
     else:
         await reply.say()
+
+
+@fault
+async def sounds_like_a_template(reply: Reply) -> None:
+    await reply.error(500, "The system is out of memory")
 
 
 @fault

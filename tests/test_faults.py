@@ -33,6 +33,7 @@ RAISED: dict[str, tuple[type[ModelError], str]] = {
     "empty_deltas_forever": (Unreachable, "said nothing for 0.5 s"),
     "endless_comments": (BrokenAnswer, "more bytes than any turn needs"),
     "thought_then_silence": (Unreachable, "fell silent for 0.3 s"),
+    "thinks_for_ever": (BrokenAnswer, "only thought until time was up"),
     "hang_up": (Unreachable, "the connection was cut"),
     "reset_at_once": (Unreachable, "the connection was cut"),
     "html": (BrokenAnswer, "sent a web page"),
@@ -68,6 +69,7 @@ RAISED: dict[str, tuple[type[ModelError], str]] = {
     "unprocessable": (RequestRejected, "not an integer"),
     "asks_to_wait_an_hour": (RateLimited, "asks to wait 3600 s: Rate limit reached"),
     "asks_to_wait_once": (RateLimited, "asks to wait"),
+    "sounds_like_a_template": (ServerFailed, "The system is out of memory"),
     "always_failing": (ServerFailed, "CUDA error: out of memory"),
     "failing_once": (ServerFailed, "Loading model"),
     "bad_gateway": (ServerFailed, "502"),
@@ -133,7 +135,7 @@ async def test_what_says_nothing_is_the_right_error(fault: str) -> None:
     assert heard.raised.message.startswith(f"'m' at http://127.0.0.1:{server.port}/v1: ")
     assert heard.raised.hint
     assert heard.text == ""
-    assert heard.seconds < CAPPED.first_token + 1.0
+    assert heard.seconds < CAPPED.turn + 1.0
 
 
 @pytest.mark.parametrize("fault", ENDED)
@@ -179,6 +181,13 @@ async def test_pings_and_empty_deltas_do_not_move_a_deadline_but_words_do() -> N
         heard = await hear_from(server, Limits(first_token=0.5, silence=0.5, turn=10, retries=0))
     assert heard.last.finish == "stop"
     assert heard.seconds > 1.5
+
+
+async def test_an_answer_that_is_done_does_not_wait_for_the_server_to_hang_up() -> None:
+    async with FaultServer("finish_then_silence") as server:
+        heard = await hear_from(server, Limits())
+    assert heard.last.finish == "stop"
+    assert heard.seconds < 2.0
 
 
 async def test_a_redirect_is_named_and_not_followed() -> None:

@@ -51,6 +51,17 @@ async def test_a_request_carries_the_key_and_nothing_else_of_ours(
     assert headers["user-agent"] == "rebuttal"
 
 
+async def test_a_server_on_this_machine_is_never_asked_through_a_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with FaultServer() as proxy, FaultServer() as server:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{proxy.port}")
+        heard = await hear(model_at(server))
+        assert proxy.requests == []
+    assert heard.text == "One two three."
+
+
 async def test_without_a_key_no_key_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-somebody-else")
     async with FaultServer() as server:
@@ -315,13 +326,14 @@ async def test_a_template_without_system_role_is_asked_once_more_and_remembered(
 
 
 async def test_an_error_that_only_sounds_like_a_template_changes_nothing() -> None:
-    async with FaultServer("template_error") as server:
+    async with FaultServer("sounds_like_a_template") as server:
         model = model_at(server)
-        server.fault = "always_failing"
         await hear(model)
         server.fault = "good"
         await hear(model)
-        assert server.requests[-1].body["messages"][0]["role"] == "system"
+        await hear(model)
+        roles = [request.body["messages"][0]["role"] for request in server.requests]
+    assert roles == ["system", "user", "system", "system"]
 
 
 def test_folding_keeps_the_order_of_the_rest() -> None:

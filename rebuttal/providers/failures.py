@@ -34,14 +34,16 @@ def silent(upstream: Upstream, seconds: float, *, began: bool) -> Unreachable:
 
 
 def speechless(upstream: Upstream, finish: Finish, *, thought: bool) -> ModelError:
-    """The answer ended as it should, and there is no text in it."""
+    """The answer ended, and there is no text in it."""
     if finish == "filtered":
         return RequestRejected(
             upstream.says("its content filter let nothing through"),
             "Another topic, persona or model may pass.",
         )
     if thought:
-        until = " until its token limit" if finish == "length" else ""
+        until = {"length": " until its token limit", "timeout": " until time was up"}.get(
+            finish, ""
+        )
         return BrokenAnswer(
             upstream.says(f"it only thought{until} and answered with no text"),
             "Raise max_tokens or set reasoning: none for it in models.yaml.",

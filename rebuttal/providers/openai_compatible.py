@@ -155,9 +155,11 @@ class OpenAICompatible:
     ) -> ModelError:
         """Why no regular end came."""
         began = answer.spoke or answer.thought
+        if isinstance(cut, Overdue) and overtime and answer.thought:
+            return speechless(self.upstream, "timeout", thought=True)
         if isinstance(cut, Overdue):
             patience = self.limits.silence if began else self.limits.first_token
-            return silent(self.upstream, self.limits.turn if overtime else patience, began=began)
+            return silent(self.upstream, min(patience, self.limits.turn), began=began)
         if cut is not None:
             return translate(cut, self.upstream)
         if answer.finish == "lost":
