@@ -1,0 +1,153 @@
+"""What the form says -> seats, and what the form offers: personas and models to choose from."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from rebuttal.catalog import Catalog
+from rebuttal.errors import InvalidInput
+from rebuttal.prompts import default_stances
+from rebuttal.records import ModelState, Persona, Seat
+from rebuttal.ui.examples import SURPRISES, Example
+
+PLAIN_TEMPERATURE = 0.8
+"""Where the slider stands for a persona that has no temperature of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The fields of one seat on the page, in their order."""
+
+    persona: str
+    model: str
+    stance: str = ""
+    instructions: str = ""
+    temperature: float = PLAIN_TEMPERATURE
+
+
+PAIRS = ("philosopher", "cynic", "rational", "adversary", "idealist", "snarky")
+"""Who is offered first: neighbours disagree."""
+
+FIELDS = 5
+"""Fields of a place: what the page sends for one seat."""
+
+
+def places(values: Sequence[object]) -> list[Place]:
+    """The seats' fields, which the page sends as one row. Raises InvalidInput for forged ones."""
+    rows = [values[i : i + FIELDS] for i in range(0, len(values), FIELDS)]
+    return [_place(row) for row in rows]
+
+
+def seats(catalog: Catalog, places: Sequence[Place]) -> list[Seat]:
+    """What to ask the app for. Raises InvalidInput naming the seat's field, NotFound."""
+    found = []
+    for number, place in enumerate(places, 1):
+        usual = persona_temperature(catalog.persona(place.persona))
+        same = abs(place.temperature - usual) < 0.001
+        try:
+            seat = Seat(
+                persona=place.persona,
+                model=place.model,
+                stance=place.stance.strip() or None,
+                instructions=place.instructions.strip() or None,
+                temperature=None if same else place.temperature,
+            )
+        except ValidationError as exc:
+            error = exc.errors(include_url=False, include_input=False)[0]
+            raise InvalidInput(f"Seat {number}: {error['loc'][0]}: {error['msg']}.") from None
+        found.append(seat)
+    return found
+
+
+def persona_temperature(persona: Persona) -> float:
+    """Where the slider stands for that persona."""
+    return PLAIN_TEMPERATURE if persona.temperature is None else persona.temperature
+
+
+def persona_choices(catalog: Catalog) -> list[tuple[str, str]]:
+    """What the dropdown shows, and the key it stands for."""
+    return [
+        (f"{persona.emoji or ''} {persona.name}".strip(), key)
+        for key, persona in catalog.personas.items()
+    ]
+
+
+def model_choices(states: Iterable[ModelState]) -> list[tuple[str, str]]:
+    """Usable models first; the others with the reason why not."""
+    ordered = sorted(states, key=lambda state: not state.usable)
+    return [(_model_label(state), state.label) for state in ordered]
+
+
+def explain_model(states: Iterable[ModelState], label: str) -> str:
+    """Why that model cannot be used now, or what happens first; empty when all is well."""
+    state = next((state for state in states if state.label == label), None)
+    if state is None:
+        return f"No model is called {label!r}."
+    return f"{label}: {state.reason}" if state.reason else ""
+
+
+def best_model(states: Sequence[ModelState], wished: str = "") -> str:
+    """The wished model where it can be used, else the first that can, else the first at all."""
+    usable = [state.label for state in states if state.usable]
+    if wished in usable or not states:
+        return wished
+    return usable[0] if usable else states[0].label
+
+
+def seat_persona(catalog: Catalog, number: int) -> str:
+    """Whom to offer at the seat of that number, from 0: a pair that disagrees comes first."""
+    known = [key for key in PAIRS if key in catalog.personas]
+    order = known + [key for key in catalog.personas if key not in known]
+    return order[number % len(order)]
+
+
+def stance_hint(topic: str, seats: int, number: int) -> str:
+    """The position that a seat takes when its field stays empty."""
+    stance = default_stances(topic, seats)[number] if number < seats else None
+    return stance or "its own view"
+
+
+def place_example(catalog: Catalog, example: Example, models: Sequence[str]) -> list[Place]:
+    """The example's seats at the models that the seats have now; unknown personas give way."""
+    found = []
+    for number, (key, stance) in enumerate(example.seats):
+        persona = catalog.personas.get(key) or catalog.persona(seat_persona(catalog, number))
+        model = models[number % len(models)]
+        found.append(Place(persona.key, model, stance, temperature=persona_temperature(persona)))
+    return found
+
+
+def surprise(catalog: Catalog, models: Sequence[str], chance: random.Random) -> Example:
+    """A topic and as many different personas as there are ``models``."""
+    keys = list(catalog.personas)
+    chosen = chance.sample(keys, len(models)) if len(models) <= len(keys) else keys
+    return Example(chance.choice(SURPRISES), tuple((key, "") for key in chosen))
+
+
+def _place(row: Sequence[object]) -> Place:
+    texts = ["" if value is None else value for value in row[:4]]
+    temperature = row[4] if len(row) == FIELDS else None
+    if not all(isinstance(text, str) for text in texts):
+        raise InvalidInput("The form sent something that is not text.", "Reload the page.")
+    if isinstance(temperature, bool) or not isinstance(temperature, int | float):
+        raise InvalidInput("temperature: not a number.", "Reload the page.")
+    persona, model, stance, instructions = map(str, texts)
+    return Place(persona, model, stance, instructions, float(temperature))
+
+
+def _model_label(state: ModelState) -> str:
+    if state.label.startswith(f"{state.endpoint}/"):
+        name = f"{state.label.removeprefix(state.endpoint + '/')} · {state.endpoint}"
+    else:
+        name = f"{state.label} · {state.endpoint}"
+    return f"{name} ({_short(state.reason)})" if state.reason else name
+
+
+def _short(reason: str) -> str:
+    words = re.split(r"[;.](?:\s|$)|\s{2,}", reason.strip(), maxsplit=1)[0]
+    return words if len(words) <= 60 else words[:59].rstrip() + "…"

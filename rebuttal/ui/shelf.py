@@ -1,0 +1,81 @@
+"""What the Models tab shows: endpoints and models as tables, a download as a bar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rebuttal.providers.base import Progress
+from rebuttal.records import EndpointState, ModelState
+from rebuttal.ui.markdown import safe_line
+
+
+def endpoints_table(endpoints: Iterable[EndpointState]) -> str:
+    """Where models live, and whether it answers."""
+    rows = [
+        [
+            f"<strong>{safe_line(endpoint.name)}</strong>",
+            f"<code>{safe_line(endpoint.address)}</code>",
+            _state(endpoint.usable, "ready", endpoint.reason),
+        ]
+        for endpoint in endpoints
+    ]
+    return _table("Endpoints", ("Endpoint", "Address", "State"), rows)
+
+
+def models_table(models: Iterable[ModelState]) -> str:
+    """What one can seat, and what keeps the rest from it."""
+    rows = [
+        [
+            f"<strong>{safe_line(model.label)}</strong>",
+            safe_line(model.endpoint),
+            size(model.size),
+            f"{model.context:,}" if model.context else "",
+            _state(model.usable, "loaded" if model.loaded else "ready", model.reason),
+        ]
+        for model in models
+    ]
+    return _table("Models", ("Model", "Endpoint", "Size", "Context", "State"), rows)
+
+
+def pullable(models: Iterable[ModelState]) -> list[str]:
+    """Labels of models whose weights can be fetched."""
+    return [model.label for model in models if model.can_pull]
+
+
+def unloadable(models: Iterable[ModelState]) -> list[str]:
+    """Labels of models that hold memory which can be freed."""
+    return [model.label for model in models if model.can_unload]
+
+
+def progress_bar(label: str, progress: Progress) -> str:
+    """How far a download is."""
+    amount = size(progress.done) if progress.done else ""
+    if progress.total:
+        amount = f"{amount or '0 MB'} of {size(progress.total)}"
+    value = "" if progress.fraction is None else f' value="{progress.fraction:.3f}"'
+    words = " · ".join(filter(None, [progress.text, amount]))
+    return (
+        f'<p class="status busy"><span class="doing">{safe_line(label)}</span>'
+        f'<progress max="1"{value}></progress> <span class="facts">{safe_line(words)}</span></p>'
+    )
+
+
+def size(count: int | None) -> str:
+    """Bytes in words; empty where unknown."""
+    if count is None:
+        return ""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _state(usable: bool, word: str, reason: str) -> str:
+    words = safe_line(reason) if reason else word
+    return f'<span class="state {"ready" if usable else "away"}">{words}</span>'
+
+
+def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    top = "".join(f"<th>{column}</th>" for column in columns)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return (
+        f'<div class="shelf"><table><caption>{caption}</caption>'
+        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
