@@ -167,6 +167,16 @@ async def test_usage_says_what_was_cached_and_what_was_evaluated() -> None:
     )
 
 
+def test_usage_so_far_comes_with_the_words_of_a_server_that_counts_as_it_speaks() -> None:
+    answer = Answer(max_chars=100)
+    delta = {"choices": [{"delta": {"content": "One "}}]}
+    said = answer.read({**delta, "timings": {"cache_n": 7, "prompt_n": 5, "predicted_n": 1}})
+    assert said is not None
+    assert said.usage == Usage(
+        prompt_tokens=12, completion_tokens=1, cached_tokens=7, evaluated_tokens=5
+    )
+
+
 @pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
 def test_reasoning_of_the_server_is_no_text(field: str) -> None:
     answer = Answer(max_chars=100)
