@@ -7,14 +7,13 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 
+from rebuttal.broadcast import Broadcast
 from rebuttal.errors import InvalidInput, RebuttalError, StoreError
 from rebuttal.events import (
     DebateEvent,
     DebateFinished,
     DebatePaused,
     DebateRewound,
-    TurnDelta,
-    TurnDiscarded,
     TurnFinished,
     TurnStarted,
 )
@@ -24,19 +23,9 @@ from rebuttal.stores.base import DebateStore
 
 log = logging.getLogger(__name__)
 
-MERGE_EVERY = 0.1
-"""Seconds between two updates for one watcher."""
-WAKE_EVERY = 0.5
-"""Seconds after which a watcher hears from us even when nothing happened."""
-
 
 class LiveDebate:
-    """One debate of this process: what was said, what is being said, and who listens.
-
-    Everything but deltas stays in ``_log``; the deltas of the turn in progress are ``_pieces``. A
-    watcher keeps a place in each, so that a token costs the same however many watch, and one that
-    falls behind reads the finished turn instead of its pieces.
-    """
+    """One debate of this process: its transcript, the task that speaks it, and who listens."""
 
     def __init__(
         self,
@@ -51,17 +40,13 @@ class LiveDebate:
         self._store = store
         self._get_model = get_model
         self._unwatched_after = unwatched_after
-        self._log: list[DebateEvent] = []
-        self._turn_at = 0
-        self._pieces: list[TurnDelta] = []
+        self._broadcast = Broadcast(self._watch_over)
         self._started: TurnStarted | None = None
         self._notes: list[tuple[str, int]] = []
         self._unkept: list[Turn] = []
         self._pause: DebatePaused | None = None
         self._task: asyncio.Task[None] | None = None
         self._abandon: asyncio.TimerHandle | None = None
-        self._watchers = 0
-        self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
         self._rest()
 
@@ -70,7 +55,7 @@ class LiveDebate:
         """``paused``: it waits for a person. ``interrupted``: nobody was there to run it."""
         if self.running:
             return "running"
-        last = self._log[-1]
+        last = self._broadcast.last
         if isinstance(last, DebateFinished):
             return "finished"
         interrupted = isinstance(last, DebatePaused) and last.reason == "interrupted"
@@ -84,7 +69,7 @@ class LiveDebate:
     @property
     def idle(self) -> bool:
         """Whether it may be forgotten: nobody runs it, nobody watches, nothing is unkept."""
-        return not (self.running or self._watchers or self._unkept or self._lock.locked())
+        return not (self.running or self._broadcast.watchers or self._unkept or self._lock.locked())
 
     async def resume(self) -> None:
         """Go on from the transcript. Twice is once; a finished debate stays finished."""
@@ -128,7 +113,7 @@ class LiveDebate:
             await self._store.move_tip(self.debate.id, last.parent_id, expected=last.id)
             self.turns = self.turns[:-1]
             self.debate = self.debate.model_copy(update={"tip": last.parent_id})
-            self._publish(DebateRewound(tip=last.parent_id))
+            self._broadcast.publish(DebateRewound(tip=last.parent_id))
             self._go_on()
 
     async def close(self) -> None:
@@ -141,62 +126,18 @@ class LiveDebate:
 
     async def watch(self, after: str | None = None) -> AsyncGenerator[list[DebateEvent], None]:
         """See DebateApp.watch."""
-        loop = asyncio.get_running_loop()
-        known = next((i for i, turn in enumerate(self.turns) if turn.id == after), -1)
-        news: list[DebateEvent] = [TurnFinished(turn=turn) for turn in self.turns[known + 1 :]]
-        at, piece = self._turn_at, 0
-        self._watchers += 1
-        self._watch_over()
-        try:
-            while True:
-                fresh, at, piece = self._news(at, piece)
-                yield news + fresh
-                news, yielded_at = [], loop.time()
-                if at == len(self._log) and piece == len(self._pieces):
-                    await self._woken()
-                await asyncio.sleep(max(0.0, yielded_at + MERGE_EVERY - loop.time()))
-        finally:
-            self._watchers -= 1
-            self._watch_over()
-
-    # --- for watchers -----------------------------------------------------------------------------
-
-    def _news(self, at: int, piece: int) -> tuple[list[DebateEvent], int, int]:
-        """Events behind the places ``at`` and ``piece``, deltas merged, and the new places."""
-        news = self._log[at:]
-        if any(isinstance(event, _NEW_TURN) for event in news):
-            piece = 0
-        fresh = self._pieces[piece:]
-        if fresh:
-            text = "".join(delta.text for delta in fresh)
-            reasoning = "".join(delta.reasoning for delta in fresh)
-            news.append(TurnDelta(seat=fresh[0].seat, text=text, reasoning=reasoning))
-        return news, len(self._log), len(self._pieces)
-
-    def _publish(self, event: DebateEvent) -> None:
-        if isinstance(event, TurnDelta):
-            self._pieces.append(event)
-        else:
-            self._log.append(event)
-            if isinstance(event, _NEW_TURN):
-                self._pieces = []
-            if isinstance(event, TurnFinished | DebateRewound):
-                self._turn_at = len(self._log)
-        self._wake.set()
-
-    async def _woken(self) -> None:
-        """Wait for the next event, at most WAKE_EVERY. Watchers with no news share one waker."""
-        if self._wake.is_set():
-            self._wake = asyncio.Event()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), WAKE_EVERY)
+        async with aclosing(self._broadcast.watch(self.turns, after)) as batches:
+            async for batch in batches:
+                yield batch
 
     def _watch_over(self) -> None:
         """Arm or disarm the clock of an abandoned debate."""
         if self._abandon:
             self._abandon.cancel()
             self._abandon = None
-        if self.running and not self._watchers:
+        if self._broadcast.watchers and self._pause and self._pause.reason == "unwatched":
+            self._pause = None
+        if self.running and not self._broadcast.watchers:
             loop = asyncio.get_running_loop()
             self._abandon = loop.call_later(self._unwatched_after, self._abandoned)
 
@@ -214,7 +155,7 @@ class LiveDebate:
             self._rest()
             return
         self._pause = None
-        self._turn_at = len(self._log)
+        self._broadcast.forget()
         self._task = asyncio.create_task(self._run(), name=f"debate {self.debate.id}")
         self._watch_over()
 
@@ -248,13 +189,13 @@ class LiveDebate:
                     continue
                 if isinstance(event, TurnStarted):
                     self._started = event
-                self._publish(event)
+                self._broadcast.publish(event)
                 if isinstance(event, DebatePaused):
                     await self._keep_notes()
                     return True
         await self._keep_notes()
         if next_debater(self.debate, self.turns) is None:
-            if not isinstance(self._log[-1], DebateFinished):
+            if not isinstance(self._broadcast.last, DebateFinished):
                 self._rest()
             return True
         if self._pause:
@@ -268,7 +209,7 @@ class LiveDebate:
         assert task is not None
         task.cancel()
         await asyncio.wait([task])
-        text = "".join(delta.text for delta in self._pieces).strip()
+        text = self._broadcast.unfinished.strip()
         debater = self.debate.debater(started.seat) if started else None
         said_already = started is not None and self.turns[-1].id == started.turn_id
         try:
@@ -309,7 +250,7 @@ class LiveDebate:
             del self._unkept[0]
             self.turns = (*self.turns, turn)
             self.debate = self.debate.model_copy(update={"tip": turn.id})
-            self._publish(TurnFinished(turn=turn))
+            self._broadcast.publish(TurnFinished(turn=turn))
 
     async def _keep_notes(self) -> None:
         while self._notes:
@@ -330,14 +271,11 @@ class LiveDebate:
             was_running = self._task is not None
             if owed:
                 reason = DebatePaused(reason="paused" if was_running else "interrupted")
-        self._publish(reason or DebateFinished())
+        self._broadcast.publish(reason or DebateFinished())
 
 
 def _error(error: RebuttalError) -> DebatePaused:
     return DebatePaused(reason="error", message=error.message, hint=error.hint)
-
-
-_NEW_TURN = TurnStarted | TurnDiscarded | TurnFinished | DebateRewound
 
 
 class LiveDebates:

@@ -27,6 +27,7 @@ FLOORS = {
     3: (
         "rebuttal.prompts",
         "rebuttal.speech",
+        "rebuttal.broadcast",
         "rebuttal.export",
         "rebuttal.providers",
         "rebuttal.stores",

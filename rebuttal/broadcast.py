@@ -1,0 +1,111 @@
+"""One stream of events for any number of watchers, who may come late, lag behind or leave."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
+
+from rebuttal.events import (
+    DebateEvent,
+    DebateRewound,
+    TurnDelta,
+    TurnDiscarded,
+    TurnFinished,
+    TurnStarted,
+)
+from rebuttal.records import Turn
+
+MERGE_EVERY = 0.1
+"""Seconds between two updates for one watcher."""
+WAKE_EVERY = 0.5
+"""Seconds after which a watcher hears from us even when nothing happened."""
+
+_NEW_TURN = TurnStarted | TurnDiscarded | TurnFinished | DebateRewound
+
+
+class Broadcast:
+    """Keeps every event but the deltas in a log, and the deltas of the turn in progress as pieces.
+
+    A watcher holds a place in each. A token therefore costs the same however many watch, and one
+    that falls behind reads the finished turn instead of its pieces. ``on_watchers`` is called when
+    somebody comes or leaves.
+    """
+
+    def __init__(self, on_watchers: Callable[[], None]) -> None:
+        self.watchers = 0
+        self._on_watchers = on_watchers
+        self._log: list[DebateEvent] = []
+        self._pieces: list[TurnDelta] = []
+        self._live_from = 0
+        self._wake = asyncio.Event()
+
+    @property
+    def last(self) -> DebateEvent:
+        """The latest event that is no delta. Somebody must have published one."""
+        return self._log[-1]
+
+    @property
+    def unfinished(self) -> str:
+        """The text of the turn in progress, as far as it was said."""
+        return "".join(piece.text for piece in self._pieces)
+
+    def publish(self, event: DebateEvent) -> None:
+        """Tell everybody."""
+        if isinstance(event, TurnDelta):
+            self._pieces.append(event)
+        else:
+            self._log.append(event)
+            if isinstance(event, _NEW_TURN):
+                self._pieces = []
+            if isinstance(event, TurnFinished | DebateRewound):
+                self.forget()
+        self._wake.set()
+
+    def forget(self) -> None:
+        """Whoever comes from now on is not told what was published so far."""
+        self._live_from = len(self._log)
+
+    async def watch(
+        self, turns: Sequence[Turn], after: str | None
+    ) -> AsyncGenerator[list[DebateEvent], None]:
+        """The ``turns`` behind the one called ``after``, what is not forgotten, and then news.
+
+        See DebateApp.watch for the pace.
+        """
+        loop = asyncio.get_running_loop()
+        known = next((i for i, turn in enumerate(turns) if turn.id == after), -1)
+        news: list[DebateEvent] = [TurnFinished(turn=turn) for turn in turns[known + 1 :]]
+        at, piece = self._live_from, 0
+        self.watchers += 1
+        self._on_watchers()
+        try:
+            while True:
+                fresh, at, piece = self._news(at, piece)
+                yield news + fresh
+                news, yielded_at = [], loop.time()
+                if at == len(self._log) and piece == len(self._pieces):
+                    await self._woken()
+                await asyncio.sleep(max(0.0, yielded_at + MERGE_EVERY - loop.time()))
+        finally:
+            self.watchers -= 1
+            self._on_watchers()
+
+    async def _woken(self) -> None:
+        """Wait for the next event, at most WAKE_EVERY. Watchers with no news share one waker."""
+        if self._wake.is_set():
+            self._wake = asyncio.Event()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), WAKE_EVERY)
+
+    def _news(self, at: int, piece: int) -> tuple[list[DebateEvent], int, int]:
+        """Events behind the places ``at`` and ``piece``, deltas merged, and the new places."""
+        news = self._log[at:]
+        if any(isinstance(event, _NEW_TURN) for event in news):
+            piece = 0
+        fresh = self._pieces[piece:]
+        if fresh:
+            text = "".join(delta.text for delta in fresh)
+            reasoning = "".join(delta.reasoning for delta in fresh)
+            news.append(TurnDelta(seat=fresh[0].seat, text=text, reasoning=reasoning))
+        return news, len(self._log), len(self._pieces)
