@@ -11,7 +11,7 @@ NEAR_COPY = 0.8
 
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]*_]*(?=\s|$)|[。！？]+[」』”]*")
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:e\.g|i\.e|etc|vs|Mr|Mrs|Ms|Dr|Prof|St|No|approx)|\b[A-Z]|\d)\.$"
+    r"(?:\b(?:[Ee]\.g|[Ii]\.e|etc|vs|Mr|Mrs|Ms|Dr|Prof|St|No|approx)|\b[A-Z]|\d)\.$"
 )
 
 
@@ -70,10 +70,13 @@ class Speech:
 
     def _may_be_a_name(self) -> bool:
         """Whether what was said so far could still turn out to be a name in front."""
-        head = self._held.lstrip(' \t\n"“(*[').casefold()
+        head = self._held.lstrip(' \t\n"“(*').casefold()
         if len(head) > self._reach:
             return False
-        return any(one.startswith(head) or head.startswith(one) for one in self._names)
+        bare = head.removeprefix("[")
+        return bare != head or any(
+            one.startswith(bare) or bare.startswith(one) for one in self._names
+        )
 
     def _open(self) -> None:
         self._opened = True
@@ -84,7 +87,7 @@ class Speech:
         text = self._held
         foreign = self._foreign.search(text)
         if foreign:
-            text, self.done = text[: foreign.start()], True
+            text, self.done = text[: foreign.start()].rstrip("\n"), True
         elif not final:
             keep = self._uncertain(text)
             text = text[: len(text) - keep]
@@ -101,7 +104,8 @@ class Speech:
         line = text.rfind("\n", start)
         bracket = text.rfind("[", start)
         cut = min((at for at in (line, bracket) if at >= 0), default=len(text))
-        return len(text) - cut
+        # The blank lines before a foreign name belong to it.
+        return len(text) - len(text[:cut].rstrip("\n"))
 
     def _until_limit(self, text: str) -> str:
         line = self._tail + text
@@ -151,7 +155,9 @@ def concedes(text: str) -> bool:
     text = text.replace("’", "'")
     for match in _CONCESSION.finditer(text):
         before = text[max(match.start() - 16, 0) : match.start()].casefold()
-        if not re.search(r"\b(?:not|never|no|cannot|can't|don't|won't|hardly|if)\s+$", before):
+        if not re.search(
+            r"\b(?:not|never|no|cannot|can't|don't|won't|hardly|if)(?: say)?\s+$", before
+        ):
             return True
     return False
 

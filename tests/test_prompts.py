@@ -1,0 +1,203 @@
+"""A debater's view: legal, stable, within its context, and true about who said what."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from rebuttal.errors import ContextOverflow
+from rebuttal.prompts import Budget, View, ask_again, debater_messages, default_stances, stance_text
+from rebuttal.providers.base import Message
+from rebuttal.records import USER
+from tests.debates import debate, debater, turns
+
+ROOMY = Budget(context=8192, answer=200)
+THREE = (debater("a", "Cynic", "for"), debater("b", "Rational"), debater("c", "Cynic 2", "against"))
+
+
+def view_of(seat: str, *said: tuple[str, str], budget: Budget = ROOMY) -> View:
+    table = debate()
+    speaker = table.debater(seat)
+    assert speaker is not None
+    return debater_messages(table, turns(*said), speaker, budget)
+
+
+def assert_legal(view: View) -> None:
+    roles = [message.role for message in view.messages]
+    assert roles[0] == "system"
+    assert roles[1:] == [("user", "assistant")[i % 2] for i in range(len(roles) - 1)]
+    assert roles[-1] == "user"
+    assert all(message.content.strip() for message in view.messages)
+
+
+LINES = [("a", "Cats nap."), ("b", "Naps are brief."), ("a", "So are votes."), ("b", "No.")]
+
+
+@pytest.mark.parametrize("heard", range(5))
+@pytest.mark.parametrize("seat", ["a", "b"])
+def test_every_view_alternates_and_ends_with_the_user(seat: str, heard: int) -> None:
+    assert_legal(view_of(seat, *LINES[:heard]))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [("a", ""), ("b", "x")],
+        [("a", "one"), (USER, "note"), (USER, "another"), ("b", "x")],
+        [(USER, "note first")],
+        [("a", "x"), ("a", "twice in a row")],
+        [("gone", "a seat of another branch"), ("a", "x")],
+    ],
+)
+def test_odd_transcripts_still_make_legal_views(said: list[tuple[str, str]]) -> None:
+    for seat in ("a", "b"):
+        assert_legal(view_of(seat, *said))
+
+
+def test_own_turns_are_the_assistants_and_others_are_tagged() -> None:
+    view = view_of("a", *LINES)
+    assert [m.content for m in view.messages if m.role == "assistant"] == [
+        "Cats nap.",
+        "So are votes.",
+    ]
+    heard = "\n".join(m.content for m in view.messages if m.role == "user")
+    assert "[Rational]: Naps are brief." in heard
+    assert "Cats nap." not in heard
+
+
+def test_two_seats_with_one_model_and_one_persona_keep_their_own_words() -> None:
+    twins = (debater("a", "Cynic 1"), debater("b", "Cynic 2"))
+    table = debate(*twins)
+    said = turns(("a", "mine"), ("b", "yours"))
+    view = debater_messages(table, said, twins[0], ROOMY)
+    assert [m.content for m in view.messages if m.role == "assistant"] == ["mine"]
+    assert "[Cynic 2]: yours" in view.messages[-1].content
+
+
+def test_the_opening_turn_has_nothing_to_rebut() -> None:
+    cue = view_of("a").messages[-1].content
+    assert "Open the debate" in cue
+    assert "Hit back" not in cue
+    assert "Hit back" in view_of("b", ("a", "Cats nap.")).messages[-1].content
+
+
+def test_earlier_messages_stay_the_same_bytes_from_turn_to_turn() -> None:
+    before = view_of("a", *LINES[:2]).messages
+    after = view_of("a", *LINES).messages
+    assert after[: len(before)] == before
+
+
+def test_a_moderators_note_reaches_every_debater() -> None:
+    for seat in ("a", "b"):
+        view = view_of(seat, ("a", "x"), (USER, "Think of the dogs."), ("b", "y"))
+        assert any("[Moderator]: Think of the dogs." in m.content for m in view.messages)
+
+
+def test_one_more_round_without_words_says_nothing() -> None:
+    assert "Moderator" not in str(view_of("a", ("a", "x"), ("b", "y"), (USER, "")).messages)
+
+
+def test_a_chat_is_a_plain_chat() -> None:
+    alone = debater("a", "Cynic")
+    view = debater_messages(debate(alone), turns(("a", "Hm."), (USER, "Why?")), alone, ROOMY)
+    assert view.messages[1:] == (
+        Message("user", "Should cats vote?"),
+        Message("assistant", "Hm."),
+        Message("user", "Why?"),
+    )
+    assert view.stops == ()
+
+
+def test_tiny_models_hear_only_the_last_turns_and_their_stance_again() -> None:
+    view = view_of("a", *LINES, budget=Budget(4096, 100, "last"))
+    assert_legal(view)
+    assert len(view.messages) == 2
+    last = view.messages[-1].content
+    assert "[Rational]: No." in last
+    assert "Naps are brief." not in last
+    assert "the answer is yes" in last
+    assert view.left_out == 0
+
+
+def test_the_other_seats_tags_are_stop_strings() -> None:
+    table = debate(*THREE)
+    view = debater_messages(table, turns(), THREE[0], ROOMY)
+    assert view.stops == ("\n[Rational]", "\n[Cynic 2]")
+
+
+LONG = [(seat, f"{number} " + "word " * 60) for number in range(20) for seat in ("a", "b")]
+
+
+def test_whole_old_rounds_go_in_blocks_and_topic_and_stance_stay() -> None:
+    tight = Budget(context=2000, answer=200)
+    view = view_of("a", *LONG, budget=tight)
+    assert_legal(view)
+    assert view.left_out > 0
+    assert view.tokens <= 1800
+    assert "Should cats vote?" in view.messages[0].content
+    assert "argue FOR" in view.messages[0].content
+    assert "argue FOR" in view.messages[-1].content
+    kept = [len(view_of("a", *LONG[:n], budget=tight).messages) for n in range(20, 40, 2)]
+    grown = [later - earlier for earlier, later in pairwise(kept)]
+    assert grown.count(2) > grown.count(-6) > 0, (
+        "several turns share a beginning, then a block goes"
+    )
+
+
+def test_what_cannot_fit_is_an_error_with_both_sizes() -> None:
+    with pytest.raises(ContextOverflow) as caught:
+        view_of("a", ("a", "word " * 4000), ("b", "word " * 4000), budget=Budget(600, 100))
+    assert caught.value.allowed == 500
+    assert caught.value.asked
+    assert caught.value.asked > 500
+
+
+@pytest.mark.parametrize(
+    ("topic", "seats", "stances"),
+    [
+        ("Cats or dogs?", 2, ("Cats", "dogs")),
+        ("Tea vs. coffee", 2, ("Tea", "coffee")),
+        ("Should cats vote?", 2, ("for", "against")),
+        (
+            "Is it better to be feared by everyone you meet or to be loved by few?",
+            2,
+            ("for", "against"),
+        ),
+        ("Cats, dogs or fish?", 1, (None,)),
+    ],
+)
+def test_stances_come_from_the_topic(
+    topic: str, seats: int, stances: tuple[str | None, ...]
+) -> None:
+    assert default_stances(topic, seats) == stances
+
+
+def test_six_seats_hold_six_positions() -> None:
+    assert len(set(default_stances("Should cats vote?", 6))) == 6
+
+
+def test_a_question_is_answered_and_a_claim_is_argued() -> None:
+    cynic = debater("a", "Cynic", "against")
+    assert stance_text(debate(cynic, topic="Should cats vote?"), cynic).endswith(
+        "your answer is NO."
+    )
+    assert stance_text(debate(cynic, topic="Cats should vote."), cynic) == "You argue AGAINST it."
+    free = debater("a", "Cynic", "Cats already rule.")
+    assert stance_text(debate(free), free) == "You hold: Cats already rule."
+
+
+def test_the_language_is_told_in_the_first_and_in_the_last_message() -> None:
+    cynic, rational = debater("a", "Cynic"), debater("b", "Rational")
+    table = debate(cynic, rational, language="Deutsch")
+    view = debater_messages(table, turns(), cynic, ROOMY)
+    assert "Deutsch" in view.messages[0].content
+    assert "Deutsch" in view.messages[-1].content
+
+
+def test_asking_again_changes_only_the_last_message() -> None:
+    view = view_of("a", *LINES)
+    again = ask_again(view, "copy")
+    assert again.messages[:-1] == view.messages[:-1]
+    assert again.messages[-1].content.startswith(view.messages[-1].content)
+    assert len(again.messages[-1].content) > len(view.messages[-1].content)
