@@ -26,7 +26,7 @@ def main() -> None:
         server = load(settings)
         report = {"address": server.listening_address}
     except Exception as exc:
-        report = {"error": str(exc) or type(exc).__name__}
+        report = {"error": str(exc), "kind": type(exc).__name__}
     sys.stdout.write(json.dumps(report) + "\n")
     sys.stdout.flush()
     if "address" in report:
