@@ -1,5 +1,5 @@
 """Fixtures for every test."""
 
-from tests.postgres import postgres
+from tests.postgres import empty_postgres, postgres
 
-__all__ = ["postgres"]
+__all__ = ["empty_postgres", "postgres"]

@@ -43,6 +43,10 @@ class Postgres:
         self.say(f"CREATE DATABASE {name}")
         return self.address(name)
 
+    def drop(self, address: str) -> None:
+        """Forget that database, whoever still uses it."""
+        self.say(f"DROP DATABASE {address.rpartition('/')[2]} WITH (FORCE)")
+
     def address(self, database: str) -> str:
         """Whether or not there is such a database."""
         return f"postgresql://rebuttal:{PASSWORD}@127.0.0.1:{self.port}/{database}"
@@ -110,3 +114,11 @@ def postgres() -> Iterator[Postgres]:
             yield server
         finally:
             server.stop()
+
+
+@pytest.fixture
+def empty_postgres(postgres: Postgres) -> Iterator[str]:
+    """The address of an empty database, there for one test."""
+    address = postgres.new_database()
+    yield address
+    postgres.drop(address)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -23,7 +28,8 @@ from rebuttal.stores.base import DebateStore
 from rebuttal.stores.sql import SqlStore
 from rebuttal.stores.sql_database import SCHEMA
 from rebuttal.stores.sql_rows import METADATA
-from tests.postgres import Postgres
+
+ROOT = Path(__file__).resolve().parent.parent
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -45,8 +51,8 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'debates.db'}"
-    server: Postgres = request.getfixturevalue("postgres")
-    return server.new_database()
+    database: str = request.getfixturevalue("empty_postgres")
+    return database
 
 
 @pytest.fixture
@@ -352,27 +358,42 @@ async def test_the_loop_goes_on_while_the_store_works(store: DebateStore) -> Non
     assert longest < 0.5
 
 
-async def test_a_cancelled_write_is_settled_when_the_cancellation_is(store: DebateStore) -> None:
-    await begin(store)
-    for number in range(10):
-        tip = (await store.get_debate("d")).tip
-        call = asyncio.create_task(store.add_turn("d", a_turn(f"c{number}", tip)))
-        await asyncio.sleep(number / 5000)
-        call.cancel()
-        await asyncio.gather(call, return_exceptions=True)
-    await store.add_turn("d", a_turn("last", (await store.get_debate("d")).tip))
-    line = await store.get_turns("d")
-    assert [turn.parent_id for turn in line] == [None, *(turn.id for turn in line[:-1])]
+@contextmanager
+def all_debates_locked(address: str) -> Iterator[None]:
+    """Another program is in the middle of changing every debate."""
+    if address.startswith("sqlite"):
+        file = address.removeprefix("sqlite:///")
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+    else:
+        with psycopg.connect(address) as connection:
+            connection.execute("SELECT 1 FROM debates FOR UPDATE")
+            yield
 
 
-async def test_close_waits_for_what_is_being_written(address: str) -> None:
+async def test_a_cancelled_write_is_finished_before_the_cancellation_goes_on(address: str) -> None:
+    async with SqlStore.open(address) as store:
+        await begin(store)
+        with all_debates_locked(address):
+            call = asyncio.create_task(store.add_turn("d", a_turn("t1", "t0")))
+            await asyncio.sleep(0.1)
+            call.cancel()
+            await asyncio.sleep(0.1)
+            assert not call.done()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert await ids(store) == ["t0", "t1"]
+
+
+async def test_close_waits_for_everything_that_was_asked_before(address: str) -> None:
     store = SqlStore.open(address)
-    writing = asyncio.create_task(begin(store))
+    writing = [asyncio.create_task(begin(store, f"d{number}")) for number in range(10)]
     await asyncio.sleep(0)
     await store.close()
-    await writing
+    await asyncio.gather(*writing)
     async with SqlStore.open(address) as again:
-        assert await ids(again) == ["t0"]
+        assert len(await again.list_debates()) == 10
 
 
 async def test_after_close_every_call_is_a_store_error(address: str) -> None:
@@ -410,6 +431,47 @@ async def test_eight_openers_of_an_empty_database_agree(address: str) -> None:
     await begin(stores[0])
     assert [len(await store.list_debates()) for store in stores] == [1] * 8
     for store in stores:
+        await store.close()
+
+
+OPEN_WHEN_TOLD = """
+import sys, alembic.command
+from rebuttal.stores.sql import SqlStore
+print("ready", flush=True)
+sys.stdin.readline()
+SqlStore.open(sys.argv[1])
+print("open", flush=True)
+"""
+
+
+def test_four_processes_may_open_an_empty_database_at_once(address: str) -> None:
+    with ExitStack() as running:
+        openers = [
+            running.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", OPEN_WHEN_TOLD, address],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    cwd=ROOT,
+                )
+            )
+            for _ in range(4)
+        ]
+        for opener in openers:
+            assert opener.stdout
+            assert opener.stdout.readline() == "ready\n"
+        for opener in openers:
+            assert opener.stdin
+            opener.stdin.write("go\n")
+            opener.stdin.flush()
+        assert [opener.communicate(timeout=60)[0] for opener in openers] == ["open\n"] * 4
+
+
+async def test_several_empty_databases_may_be_opened_at_once(tmp_path: Path) -> None:
+    addresses = [f"sqlite:///{tmp_path / f'{number}.db'}" for number in range(8)]
+    for store in await asyncio.gather(*(asyncio.to_thread(SqlStore.open, a) for a in addresses)):
+        await begin(store)
         await store.close()
 
 

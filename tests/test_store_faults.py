@@ -415,8 +415,10 @@ def test_without_psycopg_the_error_names_the_package_to_install() -> None:
 
 
 @pytest.mark.postgres
-async def test_a_server_stopped_in_the_middle_is_said_and_goes_on(postgres: Postgres) -> None:
-    async with SqlStore.open(postgres.new_database()) as store:
+async def test_a_server_stopped_in_the_middle_is_said_and_goes_on(
+    postgres: Postgres, empty_postgres: str
+) -> None:
+    async with SqlStore.open(empty_postgres) as store:
         await begin(store, turns=1)
         postgres.stop()
         try:
@@ -432,9 +434,9 @@ async def test_a_server_stopped_in_the_middle_is_said_and_goes_on(postgres: Post
 
 @pytest.mark.postgres
 async def test_a_server_restarted_between_two_turns_is_not_even_noticed(
-    postgres: Postgres,
+    postgres: Postgres, empty_postgres: str
 ) -> None:
-    async with SqlStore.open(postgres.new_database()) as store:
+    async with SqlStore.open(empty_postgres) as store:
         await begin(store, turns=1)
         postgres.stop()
         postgres.start()
@@ -443,12 +445,11 @@ async def test_a_server_restarted_between_two_turns_is_not_even_noticed(
 
 @pytest.mark.postgres
 async def test_a_connection_cut_in_the_middle_of_a_write_leaves_nothing_half_written(
-    postgres: Postgres,
+    postgres: Postgres, empty_postgres: str
 ) -> None:
-    address = postgres.new_database()
-    async with SqlStore.open(address) as store:
+    async with SqlStore.open(empty_postgres) as store:
         await begin(store, turns=1)
-        with psycopg.connect(address) as other:
+        with psycopg.connect(empty_postgres) as other:
             other.execute("SELECT 1 FROM debates FOR UPDATE")
             writing = asyncio.create_task(refused(store))
             await asyncio.sleep(0.3)
@@ -463,26 +464,28 @@ async def test_a_connection_cut_in_the_middle_of_a_write_leaves_nothing_half_wri
 
 @pytest.mark.postgres
 async def test_a_lock_on_the_server_is_waited_for_then_said_then_goes_on(
-    postgres: Postgres,
+    empty_postgres: str,
 ) -> None:
-    address = postgres.new_database()
-    async with SqlStore.open(address) as store:
+    async with SqlStore.open(empty_postgres) as store:
         await begin(store, turns=1)
-        with psycopg.connect(address) as other:
+        with psycopg.connect(empty_postgres) as other:
             other.execute("SELECT 1 FROM debates FOR UPDATE")
-            error = await refused(store)
-            assert "locked" in error.message
+            writing = asyncio.create_task(refused(store))
+            done, _ = await asyncio.wait({writing}, timeout=20)
+        assert done
+        assert "locked" in (await writing).message
         await goes_on(store, ["t0", "t1"])
 
 
 @pytest.mark.postgres
-async def test_a_read_only_server_is_said_and_goes_on(postgres: Postgres) -> None:
-    address = postgres.new_database()
-    async with SqlStore.open(address) as store:
+async def test_a_read_only_server_is_said_and_goes_on(
+    postgres: Postgres, empty_postgres: str
+) -> None:
+    async with SqlStore.open(empty_postgres) as store:
         await begin(store, turns=1)
-    database = address.rpartition("/")[2]
+    database = empty_postgres.rpartition("/")[2]
     postgres.say(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
-    async with SqlStore.open(address) as store:
+    async with SqlStore.open(empty_postgres) as store:
         assert "read-only" in (await refused(store)).message
         postgres.say(f"ALTER DATABASE {database} RESET default_transaction_read_only")
         await goes_on(store, ["t0", "t1"])
@@ -507,25 +510,25 @@ def test_a_server_that_is_not_there_is_said() -> None:
 
 
 @pytest.mark.postgres
-async def test_a_user_without_rights_is_told_so(postgres: Postgres) -> None:
-    address = postgres.new_database()
-    async with SqlStore.open(address) as store:
+async def test_a_user_without_rights_is_told_so(postgres: Postgres, empty_postgres: str) -> None:
+    async with SqlStore.open(empty_postgres) as store:
         await begin(store)
     postgres.say("CREATE ROLE guest LOGIN")
     with pytest.raises(StoreError, match="permission") as caught:
-        SqlStore.open(address.replace("rebuttal:", "guest:"))
+        SqlStore.open(empty_postgres.replace("rebuttal:", "guest:"))
     spoken_well(caught.value)
 
 
 @pytest.mark.postgres
-async def test_a_server_without_free_connections_is_said_and_goes_on(postgres: Postgres) -> None:
-    address = postgres.new_database()
-    database = address.rpartition("/")[2]
-    async with SqlStore.open(address) as store:
+async def test_a_server_without_free_connections_is_said_and_goes_on(
+    postgres: Postgres, empty_postgres: str
+) -> None:
+    database = empty_postgres.rpartition("/")[2]
+    async with SqlStore.open(empty_postgres) as store:
         await begin(store)
     postgres.say("CREATE ROLE member LOGIN")
     postgres.say(f"GRANT rebuttal TO member; ALTER DATABASE {database} CONNECTION LIMIT 1")
-    member = address.replace("rebuttal:", "member:")
+    member = empty_postgres.replace("rebuttal:", "member:")
     with psycopg.connect(member), pytest.raises(StoreError, match="too many connections") as caught:
         SqlStore.open(member)
     spoken_well(caught.value)
