@@ -11,13 +11,12 @@ class Example:
 
     topic: str
     seats: tuple[tuple[str, str], ...]
-    title: str = ""
 
 
 CHAT = (
-    Example("What is the strongest argument against your favourite idea?", (("philosopher", ""),)),
+    Example("What is your best argument against yourself?", (("philosopher", ""),)),
     Example("Is it wiser to be early or to be right?", (("cynic", ""),)),
-    Example("How would you test whether a habit is good for you?", (("scientist", ""),)),
+    Example("How do I test whether a habit is good for me?", (("scientist", ""),)),
 )
 
 EXCHANGE = (
@@ -36,7 +35,7 @@ DEBATE = (
         (("philosopher", "Wisdom needs a life to lose"), ("rational", "Wisdom is good judgment")),
     ),
     Example(
-        "Honesty matters more than kindness",
+        "Honesty beats kindness",
         (("cynic", "for"), ("polite", "against")),
     ),
     Example(

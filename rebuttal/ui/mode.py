@@ -15,6 +15,7 @@ class Mode:
     key: str
     title: str
     question: str
+    placeholder: str
     start: str
     least_seats: int
     most_seats: int
@@ -38,6 +39,7 @@ MODES = (
         key="chat",
         title="Chat",
         question="What would you ask?",
+        placeholder="Anything at all",
         start="Ask",
         least_seats=1,
         most_seats=1,
@@ -52,6 +54,7 @@ MODES = (
         key="exchange",
         title="Exchange",
         question="What shall two of them answer?",
+        placeholder="A question with more than one good answer",
         start="Let both answer",
         least_seats=2,
         most_seats=2,
@@ -66,6 +69,7 @@ MODES = (
         key="debate",
         title="Debate",
         question="What shall they argue about?",
+        placeholder="A question, or a claim worth fighting over",
         start="Start the debate",
         least_seats=2,
         most_seats=6,

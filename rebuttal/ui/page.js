@@ -34,9 +34,11 @@
   const atEnd = () =>
     window.innerHeight + window.scrollY >= document.documentElement.scrollHeight - 160;
   window.addEventListener("scroll", () => { following = atEnd(); }, { passive: true });
+  let spoke = false;
   const follow = () => {
-    if (following && document.querySelector(".live .speaking"))
-      window.scrollTo(0, document.documentElement.scrollHeight);
+    const speaks = [...document.querySelectorAll(".live .speaking")].some((it) => it.offsetParent);
+    if (following && (speaks || spoke)) window.scrollTo(0, document.documentElement.scrollHeight);
+    spoke = speaks;
   };
 
   const copy = async (text) => {

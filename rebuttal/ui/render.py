@@ -17,6 +17,9 @@ from rebuttal.ui.colour import inks, seat_colours
 from rebuttal.ui.languages import language_code
 from rebuttal.ui.markdown import safe_line, safe_markdown
 
+SHORT_STANCE = 18
+"""Characters of a stance that also stands beside every turn; a longer one is in the heading."""
+
 
 @dataclass(frozen=True, slots=True)
 class Voice:
@@ -52,7 +55,8 @@ def speech(
     """
     marks = f"turn {'odd' if number % 2 else 'even'}"
     opening = f'<p class="round">Round {round_}</p>' if opens else ""
-    stance = f' <span class="stance">{voice.stance}</span>' if voice.stance else ""
+    brief = voice.stance if len(voice.stance) <= SHORT_STANCE else ""
+    stance = f' <span class="stance">{brief}</span>' if brief else ""
     return (
         f'<article class="{marks}" style="{voice.style}">{opening}'
         f'<h3 class="who"><span class="face">{voice.emoji}</span> '

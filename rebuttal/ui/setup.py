@@ -67,7 +67,7 @@ def build_setup(app: DebateApp, mode: Mode) -> Setup:
     with gr.Column(elem_classes="setup"):
         topic = gr.Textbox(
             label=mode.question,
-            placeholder=mode.examples[0].topic,
+            placeholder=mode.placeholder,
             lines=1,
             max_lines=4,
             elem_classes="topic-field",
@@ -126,7 +126,7 @@ def wire_setup(app: DebateApp, mode: Mode, form: Setup) -> None:
 
     def fill(example: Example, models: list[str]) -> Updates:
         filled = seating.place_example(app.catalog, example, models)
-        return {form.topic: example.topic, **arrange(mode, form, example.topic, filled)}
+        return {form.topic: example.topic, **arrange(app, mode, form, example.topic, filled)}
 
     async def surprise(_: str, seats: int, *values: Any) -> Updates:
         models = [place.model for place in seating.places(values)[: int(seats)]]
@@ -134,7 +134,7 @@ def wire_setup(app: DebateApp, mode: Mode, form: Setup) -> None:
 
     async def add(topic: str, seats: int, *values: Any) -> Updates:
         taken = seating.places(values)[: min(int(seats) + 1, mode.most_seats)]
-        return arrange(mode, form, topic, taken)
+        return arrange(app, mode, form, topic, taken)
 
     async def hint(topic: str, seats: int, *_: Any) -> Updates:
         return _hints(form, topic, int(seats))
@@ -151,11 +151,11 @@ def wire_setup(app: DebateApp, mode: Mode, form: Setup) -> None:
 
         button.click(explained(form.notice, take), fields, everything, **QUICK)
     for number, card in enumerate(cards):
-        _wire_card(mode, form, number, everything)
+        _wire_card(app, mode, form, number, everything)
         _wire_choices(app, form, card)
 
 
-def arrange(mode: Mode, form: Setup, topic: str, taken: Sequence[Place]) -> Updates:
+def arrange(app: DebateApp, mode: Mode, form: Setup, topic: str, taken: Sequence[Place]) -> Updates:
     """The cards showing these seats and no others."""
     updates: Updates = {
         form.seats: len(taken),
@@ -171,7 +171,10 @@ def arrange(mode: Mode, form: Setup, topic: str, taken: Sequence[Place]) -> Upda
                 card.persona: place.persona,
                 card.model: place.model,
                 card.stance: gr.update(value=place.stance, placeholder=hint),
-                card.instructions: place.instructions,
+                card.instructions: gr.update(
+                    value=place.instructions,
+                    placeholder=_instructions(app, place.persona),
+                ),
                 card.temperature: place.temperature,
             }
     return updates
@@ -209,7 +212,7 @@ def _card(app: DebateApp, mode: Mode, number: int) -> SeatCard:
         model = gr.Dropdown(
             [(label, label) for label in labels],
             value=labels[0] if labels else None,
-            label="speaks through",
+            label="Speaks through",
             filterable=True,
         )
         stance = gr.Textbox(
@@ -222,7 +225,7 @@ def _card(app: DebateApp, mode: Mode, number: int) -> SeatCard:
         with gr.Accordion("Fine print", open=False, elem_classes="fine-print"):
             instructions = gr.Textbox(
                 label="In your own words, instead of the persona's instructions",
-                placeholder=" ".join(persona.instructions.split()),
+                placeholder=_instructions(app, persona.key),
                 lines=2,
                 max_lines=6,
                 max_length=4000,
@@ -237,12 +240,16 @@ def _card(app: DebateApp, mode: Mode, number: int) -> SeatCard:
     return SeatCard(box, who, model, stance, instructions, temperature, remove)
 
 
-def _wire_card(mode: Mode, form: Setup, number: int, everything: list[Any]) -> None:
+def _instructions(app: DebateApp, persona: str) -> str:
+    return " ".join(app.catalog.persona(persona).instructions.split())
+
+
+def _wire_card(app: DebateApp, mode: Mode, form: Setup, number: int, everything: list[Any]) -> None:
     async def remove(topic: str, seats: int, *values: Any) -> Updates:
         taken = seating.places(values)[: int(seats)]
         if len(taken) > mode.least_seats:
             del taken[number]
-        return arrange(mode, form, topic, taken)
+        return arrange(app, mode, form, topic, taken)
 
     whole = [form.topic, form.seats, *form.fields]
     form.cards[number].remove.click(explained(form.notice, remove), whole, everything, **QUICK)
@@ -250,11 +257,9 @@ def _wire_card(mode: Mode, form: Setup, number: int, everything: list[Any]) -> N
 
 def _wire_choices(app: DebateApp, form: Setup, card: SeatCard) -> None:
     async def choose_persona(key: str) -> Updates:
-        persona = app.catalog.persona(key)
-        words = " ".join(persona.instructions.split())
         return {
-            card.temperature: seating.persona_temperature(persona),
-            card.instructions: gr.update(placeholder=words),
+            card.temperature: seating.persona_temperature(app.catalog.persona(key)),
+            card.instructions: gr.update(placeholder=_instructions(app, key)),
         }
 
     async def choose_model(label: str) -> Updates:

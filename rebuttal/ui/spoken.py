@@ -149,7 +149,7 @@ class LiveTurn:
     def _finish(self, turn: Turn) -> None:
         block = self._told.add(turn)
         if not turn.from_user:
-            self._before, self._saying = block, None
+            self._before, self._saying, self._rest = block, None, "Next turn"
 
     def _stop(self, words: str) -> None:
         self._saying, self._rest, self.resting = None, words, True
