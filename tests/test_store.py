@@ -26,7 +26,7 @@ from rebuttal.records import USER, Debate, Debater, Persona, Timings, Turn, Usag
 from rebuttal.stores import migrations
 from rebuttal.stores.base import DebateStore
 from rebuttal.stores.sql import SqlStore
-from rebuttal.stores.sql_database import SCHEMA
+from rebuttal.stores.sql_database import MIGRATION_LOCK, SCHEMA
 from rebuttal.stores.sql_rows import METADATA
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -466,6 +466,32 @@ def test_four_processes_may_open_an_empty_database_at_once(address: str) -> None
             opener.stdin.write("go\n")
             opener.stdin.flush()
         assert [opener.communicate(timeout=60)[0] for opener in openers] == ["open\n"] * 4
+
+
+@contextmanager
+def another_opener(address: str) -> Iterator[None]:
+    """Another process has begun to make the tables, and comes to its end with the context."""
+    version = f"CREATE TABLE alembic_version AS SELECT '{SCHEMA}' AS version_num"
+    if address.startswith("sqlite"):
+        file = address.removeprefix("sqlite:///")
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            other.execute(version)
+            yield
+            other.execute("COMMIT")
+    else:
+        with psycopg.connect(address) as connection:
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
+            connection.execute(version.encode())
+            yield
+
+
+async def test_an_opener_waits_for_another_one_and_does_not_repeat_its_work(address: str) -> None:
+    with another_opener(address):
+        opening = asyncio.create_task(asyncio.to_thread(SqlStore.open, address))
+        await asyncio.sleep(0.5)
+        assert not opening.done()
+    await (await opening).close()
 
 
 async def test_several_empty_databases_may_be_opened_at_once(tmp_path: Path) -> None:

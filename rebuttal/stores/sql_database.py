@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +23,7 @@ SCHEMA = "0001"
 WAIT = 5
 """Seconds to wait for another program's lock, or for a connection."""
 
-_MIGRATION_LOCK = 0x72656275  # an advisory lock's number: any, but the same in every process
+MIGRATION_LOCK = 0x72656275  # an advisory lock's number: any, but the same in every process
 _one_migration = threading.Lock()  # Alembic keeps the migration in progress in its modules
 
 T = TypeVar("T")
@@ -104,10 +105,9 @@ class Database:
 
     def _bring_up_to_date(self, connection: sa.Connection) -> None:
         if self.backend == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-        if _revision(connection) != SCHEMA:  # another process may have been faster
-            with _one_migration:
-                _migrate(connection, self._name)
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+        with _one_migration:
+            _migrate(connection, self._name)  # does nothing where another process was faster
 
 
 def _revision(connection: sa.Connection) -> str | None:
@@ -177,13 +177,26 @@ def _connect_sqlite(file: Path) -> sqlite3.Connection:
         check_same_thread=False,
     )
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
+        _switch_to_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
     except sqlite3.Error:
         connection.close()
         raise
     return connection
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    end = time.monotonic() + WAIT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as exc:
+            # Whatever its timeout, SQLite does not wait here for one that has just begun the file.
+            if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
