@@ -31,7 +31,11 @@ _ENVIRONMENT = {
 
 def serve(settings: Settings) -> None:
     """Serve until Ctrl-C or SIGTERM. Raises RebuttalError, InvalidInput for a taken port."""
-    page = Page(settings)
+    run_page(Page(settings))
+
+
+def run_page(page: Page) -> None:
+    """Open the page, say where it is, and close it in the end."""
     page.open()
     print(f"Rebuttal is at {page.address}   (Ctrl-C ends it)", flush=True)
     if page.public_address:

@@ -80,7 +80,7 @@ def build_setup(app: DebateApp, mode: Mode) -> Setup:
             surprise = gr.Button("Surprise me", size="sm", elem_classes="chip surprise")
         with gr.Row(elem_classes="cards"):
             cards = [_card(app, mode, number) for number in range(mode.most_seats)]
-        seats = gr.Number(mode.least_seats, visible=False)
+        seats = gr.Number(mode.least_seats, visible=False, label="Seats")
         with gr.Row(elem_classes="options"):
             rounds = gr.Slider(
                 1,

@@ -1,0 +1,57 @@
+"""The page with scripted models, as a process: python -m tests.page_app FOLDER [PORT]."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rebuttal.app import DebateApp
+from rebuttal.errors import ServerFailed
+from rebuttal.providers.base import ChatModel
+from rebuttal.providers.scripted import Line, ScriptedModel
+from rebuttal.settings import load_settings
+from rebuttal.ui.server import Page, run_page
+
+CATALOG = """\
+endpoints:
+  Stage: {address: "http://localhost:9/v1", needs_key: false, lists_models: false}
+  Locked: {address: "http://localhost:9/v1", key: REBUTTAL_TEST_NO_SUCH_KEY, lists_models: false}
+models:
+  Quick: {endpoint: Stage, model: quick}
+  Slow: {endpoint: Stage, model: slow}
+  Endless: {endpoint: Stage, model: endless}
+  Rude: {endpoint: Stage, model: rude}
+  Broken: {endpoint: Stage, model: broken}
+  Expensive: {endpoint: Locked, model: expensive}
+"""
+RUDE = """\
+<img src="http://spy.invalid/a.gif" onerror="document.title='owned'">
+![pixel](http://spy.invalid/b.gif) <script>document.title='owned'</script>
+<style>body{display:none}</style> [press me](javascript:document.title='owned')
+"""
+
+
+def chat_models() -> dict[str, ChatModel]:
+    """Every scripted model by its label."""
+    lines = [f"Speech {n} has **weight** and a place of its own in row {n * 7}." for n in range(60)]
+    return {
+        "Quick": ScriptedModel(lines, repeat=True, delay=0.005),
+        "Slow": ScriptedModel(lines, repeat=True, delay=0.12),
+        "Endless": ScriptedModel([Line("and so on ", next="again")], repeat=True, delay=0.05),
+        "Rude": ScriptedModel([RUDE], repeat=True),
+        "Broken": ScriptedModel(
+            [ServerFailed("The stage has collapsed.", "Build it again, then Resume."), *lines]
+        ),
+    }
+
+
+def main(folder: Path, port: int | None) -> None:
+    """Serve until SIGTERM."""
+    models = folder / "models.yaml"
+    models.write_text(CATALOG)
+    settings = load_settings(data=folder, cache=folder, models=models, port=port, offline=True)
+    run_page(Page(settings, DebateApp(settings, chat_models=chat_models())))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None)

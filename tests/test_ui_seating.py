@@ -1,0 +1,129 @@
+"""From the form's fields to seats, and what the form offers."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from rebuttal.catalog import Catalog, load_catalog
+from rebuttal.errors import InvalidInput, NotFound
+from rebuttal.providers.base import Progress
+from rebuttal.records import EndpointState, ModelState, Seat
+from rebuttal.settings import HOME
+from rebuttal.ui import seating, shelf
+from rebuttal.ui.mode import MODES
+from rebuttal.ui.seating import Place
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return load_catalog(HOME / "models.yaml", HOME / "personas")
+
+
+def state(label: str, usable: bool = True, reason: str = "", **fields: object) -> ModelState:
+    fields = {"endpoint": "Ollama", "model": label.lower(), **fields}
+    return ModelState(label=label, usable=usable, reason=reason, **fields)  # type: ignore[arg-type]
+
+
+def test_fields_become_seats_and_empty_ones_say_nothing(catalog: Catalog) -> None:
+    usual = seating.persona_temperature(catalog.persona("cynic"))
+    rows: list[object] = ["cynic", "SmolLM2", " ", None, usual]
+    rows += ["polite", "Mistral", "for", "Be brief.", 1]
+    assert seating.seats(catalog, seating.places(rows)) == [
+        Seat(persona="cynic", model="SmolLM2"),
+        Seat(
+            persona="polite", model="Mistral", stance="for", instructions="Be brief.", temperature=1
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["cynic", {"a": 1}, "", "", 0.7],
+        ["cynic", "SmolLM2", "", "", "hot"],
+        ["cynic", "SmolLM2", "", "", True],
+        ["cynic", "SmolLM2", ""],
+    ],
+)
+def test_forged_fields_are_refused_in_words(row: list[object]) -> None:
+    with pytest.raises(InvalidInput):
+        seating.places(row)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [Place("cynic", "x", stance="s" * 501), Place("cynic", "x", temperature=9.0)],
+)
+def test_a_field_out_of_bounds_names_its_seat(catalog: Catalog, place: Place) -> None:
+    with pytest.raises(InvalidInput, match="Seat 1"):
+        seating.seats(catalog, [place])
+
+
+def test_an_unknown_persona_is_not_found(catalog: Catalog) -> None:
+    with pytest.raises(NotFound):
+        seating.seats(catalog, [Place("nobody", "x")])
+
+
+def test_what_cannot_be_used_is_offered_last_and_says_why() -> None:
+    states = [
+        state("Mistral", False, "not pulled; pull it on the Models tab"),
+        state("SmolLM2", endpoint="Built-in"),
+        state("Ollama/qwen:1b"),
+    ]
+    assert seating.model_choices(states) == [
+        ("SmolLM2 · Built-in", "SmolLM2"),
+        ("qwen:1b · Ollama", "Ollama/qwen:1b"),
+        ("Mistral · Ollama (not pulled)", "Mistral"),
+    ]
+    assert "pull it on the Models tab" in seating.explain_model(states, "Mistral")
+    assert seating.explain_model(states, "SmolLM2") == ""
+
+
+def test_the_best_model_is_one_that_can_be_used() -> None:
+    states = [state("A", False, "gone"), state("B"), state("C")]
+    assert seating.best_model(states) == "B"
+    assert seating.best_model(states, "C") == "C"
+    assert seating.best_model(states, "A") == "B"
+    assert seating.best_model(states[:1]) == "A"
+
+
+def test_six_seats_begin_with_six_personas(catalog: Catalog) -> None:
+    assert len({seating.seat_persona(catalog, number) for number in range(6)}) == 6
+
+
+def test_every_example_can_be_seated(catalog: Catalog) -> None:
+    for mode in MODES:
+        for example in mode.examples:
+            assert mode.least_seats <= len(example.seats) <= mode.most_seats
+            assert all(key in catalog.personas for key, _ in example.seats)
+            placed = seating.place_example(catalog, example, ["SmolLM2"])
+            assert len(seating.seats(catalog, placed)) == len(example.seats)
+
+
+def test_a_surprise_seats_different_personas(catalog: Catalog) -> None:
+    example = seating.surprise(catalog, ["SmolLM2"] * 4, random.Random(1))
+    assert len({key for key, _ in example.seats}) == 4
+    assert example == seating.surprise(catalog, ["SmolLM2"] * 4, random.Random(1))
+
+
+def test_an_empty_stance_shows_the_one_that_will_be_taken() -> None:
+    assert seating.stance_hint("Tabs or spaces?", 2, 1) == "spaces"
+    assert seating.stance_hint("", 2, 0) == "for"
+
+
+def test_the_shelf_escapes_what_servers_say() -> None:
+    rude = state("<b>x</b>", False, "<i>why</i>", size=98_362_432, context=4096)
+    shown = shelf.models_table([rude]) + shelf.endpoints_table(
+        [EndpointState(name="<u>E</u>", address="http://<a>", usable=False, reason="<s>no</s>")]
+    )
+    assert not any(tag in shown for tag in ("<b>", "<i>", "<u>", "<a>", "<s>"))
+    assert "98 MB" in shown
+    assert "4,096" in shown
+
+
+def test_a_download_shows_how_far_it_is() -> None:
+    shown = shelf.progress_bar("SmolLM2", Progress("fetching", 34_000_000, 98_000_000))
+    assert 'value="0.347"' in shown
+    assert "34 MB of 98 MB" in shown
