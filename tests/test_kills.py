@@ -15,15 +15,15 @@ from typing import Self
 
 from rebuttal.records import Turn
 from rebuttal.stores.sql import SqlStore
+from tests.stores import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 ROUNDS, WRITERS = 9, 3
 
 WRITE_FOR_EVER = """
 import asyncio, itertools, sys
 from rebuttal.records import new_id
 from rebuttal.stores.sql import SqlStore
-from tests.test_store import a_debate, a_turn
+from tests.stores import a_debate, a_turn
 
 async def write(store, length):
     while True:

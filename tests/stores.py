@@ -1,0 +1,55 @@
+"""Debates to keep, and empty databases of each kind to keep them in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from rebuttal.records import USER, Debate, Debater, Persona, Turn
+from rebuttal.stores.base import DebateStore
+from rebuttal.stores.sql import SqlStore
+
+ROOT = Path(__file__).resolve().parent.parent
+NOON = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def store_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database, one kind after the other."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'debates.db'}"
+    database: str = request.getfixturevalue("empty_postgres")
+    return database
+
+
+@pytest.fixture
+async def store(store_address: str) -> AsyncIterator[DebateStore]:
+    """An empty store on each kind of database."""
+    async with SqlStore.open(store_address) as opened:
+        yield opened
+
+
+def a_turn(key: str, parent: str | None, **fields: object) -> Turn:
+    given = {"speaker": "a" if parent else USER, "text": f"says {key}", "created_at": NOON}
+    return Turn.model_validate({"id": key, "parent_id": parent, **given, **fields})
+
+
+def a_debate(key: str = "d", **fields: object) -> Debate:
+    persona = Persona(key="cynic", name="Cynic", instructions="Doubt.", temperature=0.5)
+    debater = Debater(seat="a", name="Cynic", persona=persona, model="m")
+    given = {"topic": "Tabs?", "debaters": (debater,), "rounds": 3, "created_at": NOON}
+    return Debate.model_validate({"id": key, "tip": "t0", **given, **fields})
+
+
+async def begin(store: DebateStore, key: str = "d", turns: int = 0) -> None:
+    """A debate with its topic ``t0``, then ``t1`` and so on."""
+    await store.add_debate(a_debate(key), a_turn("t0", None))
+    for number in range(1, turns + 1):
+        await store.add_turn(key, a_turn(f"t{number}", f"t{number - 1}"))
+
+
+async def ids(store: DebateStore, key: str = "d") -> list[str]:
+    return [turn.id for turn in await store.get_turns(key)]
