@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from rebuttal.catalog import load_catalog
+from rebuttal.catalog import Endpoint, Model, Weights, load_catalog
 from rebuttal.cli.commands import terminal
+from rebuttal.records import Persona, Record
 from rebuttal.settings import HOME, Settings
 
 README = (HOME / "README.md").read_text("utf-8")
@@ -151,3 +152,12 @@ def test_the_settings_table_says_what_the_settings_say() -> None:
 def test_what_the_readme_links_to_is_there() -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
     assert [link for link in links if not (HOME / link).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [(Endpoint, {"name"}), (Model, {"label", "listed"}), (Weights, set()), (Persona, {"key"})],
+)
+def test_every_field_of_the_files_is_explained(kind: type[Record], given: set[str]) -> None:
+    explained = set(re.findall(r"`(\w+)`", (HOME / "docs" / "catalog.md").read_text("utf-8")))
+    assert set(kind.model_fields) - given <= explained
