@@ -24,6 +24,16 @@ models:
   Broken: {endpoint: Stage, model: broken}
   Expensive: {endpoint: Locked, model: expensive}
 """
+SPEECHES = [
+    "Speech is **cheap**, but a quiet garden costs its keeper every morning of the year.",
+    "Speech on gardens forgets **rain**; nobody ever watered anything with a principle.",
+    "Speech about rain is what **farmers** call a holiday, and they take very few of them.",
+    "Speech by farmers built **parliaments**, long before lawyers learned to sell doors.",
+    "Speech in parliaments puts **children** to sleep, which may be its finest use so far.",
+    "Speech to children must be **true**, since they remember it when it suits you least.",
+    "Speech that is true needs **witnesses**; alone at night it sounds like any other noise.",
+    "Speech of witnesses fades by **Tuesday**, and so does the ink that somebody put it in.",
+]
 RUDE = """\
 <img src="http://spy.invalid/a.gif" onerror="document.title='owned'">
 ![pixel](http://spy.invalid/b.gif) <script>document.title='owned'</script>
@@ -33,14 +43,13 @@ RUDE = """\
 
 def chat_models() -> dict[str, ChatModel]:
     """Every scripted model by its label."""
-    lines = [f"Speech {n} has **weight** and a place of its own in row {n * 7}." for n in range(60)]
     return {
-        "Quick": ScriptedModel(lines, repeat=True, delay=0.005),
-        "Slow": ScriptedModel(lines, repeat=True, delay=0.12),
+        "Quick": ScriptedModel(SPEECHES, repeat=True, delay=0.005),
+        "Slow": ScriptedModel(SPEECHES, repeat=True, delay=0.12),
         "Endless": ScriptedModel([Line("and so on ", next="again")], repeat=True, delay=0.05),
         "Rude": ScriptedModel([RUDE], repeat=True),
         "Broken": ScriptedModel(
-            [ServerFailed("The stage has collapsed.", "Build it again, then Resume."), *lines]
+            [ServerFailed("The stage has collapsed.", "Build it again, then Resume."), *SPEECHES]
         ),
     }
 

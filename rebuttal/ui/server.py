@@ -18,6 +18,7 @@ from rebuttal.settings import Settings
 
 FIRST_PORT = 7860
 PORTS = 100
+TRIES = 5
 CLOSE_WITHIN = 10.0
 """Seconds that debates and models get to end in order."""
 
@@ -60,21 +61,30 @@ class Page:
         """Listen. Returns when the page can be read."""
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
-        port = free_port(self.settings.host, self.settings.port)
+        asked = self.settings.port
+        if asked is not None:
+            free_port(self.settings.host, asked)  # a wrong wish is told before the long import
         from rebuttal.ui.page import build_ui, launch_options
 
         self._demo = build_ui(self.app)
-        try:
-            _, self.address, public = self._demo.launch(
-                server_name=self.settings.host,
-                server_port=port,
-                share=self.settings.share,
-                prevent_thread_lock=True,
-                app_kwargs={"lifespan": self._lifespan},
-                **launch_options(),
-            )
-        except OSError as exc:
-            raise InvalidInput(f"Port {port} was taken meanwhile.", "Start again.") from exc
+        for _ in range(TRIES):
+            port = free_port(self.settings.host, asked)
+            try:
+                self._launch(port, launch_options())
+            except OSError:
+                continue  # somebody took it between the look and the launch
+            return
+        raise InvalidInput(f"Port {port} was taken meanwhile.", "Start again.")
+
+    def _launch(self, port: int, options: dict[str, Any]) -> None:
+        _, self.address, public = self._demo.launch(
+            server_name=self.settings.host,
+            server_port=port,
+            share=self.settings.share,
+            prevent_thread_lock=True,
+            app_kwargs={"lifespan": self._lifespan},
+            **options,
+        )
         self.public_address = public or ""
 
     def wait(self) -> None:
