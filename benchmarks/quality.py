@@ -134,7 +134,7 @@ async def _ours(debate: Debate, models: Models, score: Score) -> list[tuple[str,
         rounds=debate.rounds,
         created_at=debate.created_at,
     )
-    said = []
+    said: list[tuple[str, str, str]] = []
     async with aclosing(run_debate(debate, [opening], models.get)) as events:
         async for event in events:
             score.asked_again += isinstance(event, TurnDiscarded)

@@ -54,10 +54,11 @@ def debater_messages(
     short = budget.history == "last" and len(debate.debaters) > 1
     words = short_system_text if short else system_text
     system = Message("system", words(debate, debater))
+    examples = short_examples(debate, debater) if short else []
     exchanges = _exchanges(debate, turns, debater, short)
     room = budget.context - budget.answer
     for dropped in _drops(len(exchanges), budget.history):
-        messages = (system, *_messages(exchanges[dropped:]))
+        messages = (system, *examples, *_messages(exchanges[dropped:]))
         tokens = estimate_tokens(messages, budget.scale)
         if tokens <= room:
             left_out = sum(len(exchange.heard) + 1 for exchange in exchanges[:dropped])
@@ -130,14 +131,62 @@ def cue_text(debate: Debate, debater: Debater, spoken: int, heard: bool) -> str:
 
 
 def short_cue_text(debate: Debate, debater: Debater, heard: bool) -> str:
-    """The whole task in one line, as a model without much memory needs it."""
+    """The whole task in two lines, as a model without much memory needs it."""
     language = "" if debate.language == "English" else f" Answer in {debate.language}."
-    claim, others = _claim(debate, debater), _others(debate, debater)
-    if heard:
-        task = f"Contradict {others} in two short sentences: say that {claim}, with a new example."
-    else:
-        task = f"Say in two short sentences that {claim}, and why."
-    return f"Question: {debate.topic}\n{task}{language}"
+    side = _side(debater.stance)
+    return _short_task(debate.topic, side, _others(debate, debater) if heard else "") + language
+
+
+def _short_task(topic: str, side: str, others: str) -> str:
+    task = (
+        f"Answer {others} in two short sentences."
+        if others
+        else "Tell me why in two short sentences."
+    )
+    return f"Question: {topic}\n{side} {task}"
+
+
+def short_examples(debate: Debate, debater: Debater) -> list[Message]:
+    """Two answers to go by: a tiny model takes its length and tone from what it sees.
+
+    None in another language than English, which they would pull it out of.
+    """
+    if debate.language != "English":
+        return []
+    stance = (debater.stance or "").strip().rstrip(".").casefold()
+    example = _AGAINST if stance in _CONTRA else _FOR
+    known = stance in (*_PRO, *_CONTRA)
+    side = _side(debater.stance) if known else "You say: shops should open."
+    topic = "Should shops open on Sunday?"
+    return [
+        Message("user", _short_task(topic, side, "")),
+        Message("assistant", example.opening),
+        Message("user", f"[Guest]: {example.heard}\n\n{_short_task(topic, side, 'Guest')}"),
+        Message("assistant", example.answer),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Example:
+    opening: str
+    heard: str
+    answer: str
+
+
+_FOR = _Example(
+    "Open shops help everyone who works all week and has one free day to buy bread. "
+    "A closed door feeds nobody.",
+    "Closed shops give tired workers a day of rest.",
+    "Tired workers can rest on Tuesday, as nurses and bus drivers do. "
+    "Open shops also pay them double for the Sunday.",
+)
+_AGAINST = _Example(
+    "Closed shops give a town one quiet day in a loud week. "
+    "Nobody eats better because he shops on the seventh.",
+    "Open shops help people who have no other day to buy bread.",
+    "Bread keeps until Monday, so nobody starves behind a closed door. "
+    "The baker has children too, and they are small only once.",
+)
 
 
 Objection = Literal["nothing", "copy", "concession"]
@@ -175,14 +224,14 @@ def stance_text(debate: Debate, debater: Debater) -> str:
     return f"You hold: {stance}." if stance else "You hold a view of your own."
 
 
-def _claim(debate: Debate, debater: Debater) -> str:
-    stance = (debater.stance or "").strip().rstrip(".")
-    asked = bool(_YES_OR_NO.match(debate.topic.strip()))
+def _side(stance: str | None) -> str:
+    """The position of a seat in the fewest words."""
+    stance = (stance or "").strip().rstrip(".")
     if stance.casefold() in _PRO:
-        return "the answer is yes" if asked else "it is right"
+        return "You are in favour."
     if stance.casefold() in _CONTRA:
-        return "the answer is no" if asked else "it is wrong"
-    return f"the answer is: {stance}" if stance else "you see it otherwise"
+        return "You are against it."
+    return f"You say: {stance}." if stance else "You have a view of your own."
 
 
 def _first_sentence(debater: Debater) -> str:
