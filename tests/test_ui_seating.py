@@ -123,6 +123,20 @@ def test_the_shelf_escapes_what_servers_say() -> None:
     assert "4,096" in shown
 
 
+@pytest.mark.parametrize(
+    ("reason", "short"),
+    [
+        ("'Ollama' at http://localhost:11434/v1: connection refused.   Is it on?", "not running"),
+        ("no key; set OPENAI_API_KEY in the environment", "no key"),
+        ("not pulled; pull it on the Models tab", "not pulled"),
+        ("98 MB to fetch at first use", "98 MB to fetch at first use"),
+        ("", ""),
+    ],
+)
+def test_a_list_shows_only_the_gist_of_a_reason(reason: str, short: str) -> None:
+    assert shelf.short_reason(reason) == short
+
+
 def test_a_download_shows_how_far_it_is() -> None:
     shown = shelf.progress_bar("SmolLM2", Progress("fetching", 34_000_000, 98_000_000))
     assert 'value="0.347"' in shown

@@ -36,7 +36,8 @@ def build_ui(app: DebateApp) -> gr.Blocks:
             wire_table(app, table)
         wire_models_tab(app, models_tab, shelf, [table.setup for table in tables])
         _wire_load(app, demo, tabs, tables)
-    demo.queue(default_concurrency_limit=None, api_open=False)
+    # As queue(api_open=False) would, which builds the whole server app a second time.
+    demo.api_open = False
     return demo
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from rebuttal.errors import InvalidInput
 from rebuttal.prompts import default_stances
 from rebuttal.records import ModelState, Persona, Seat
 from rebuttal.ui.examples import SURPRISES, Example
+from rebuttal.ui.shelf import short_reason
 
 PLAIN_TEMPERATURE = 0.8
 """Where the slider stands for a persona that has no temperature of its own."""
@@ -145,9 +145,4 @@ def _model_label(state: ModelState) -> str:
         name = f"{state.label.removeprefix(state.endpoint + '/')} · {state.endpoint}"
     else:
         name = f"{state.label} · {state.endpoint}"
-    return f"{name} ({_short(state.reason)})" if state.reason else name
-
-
-def _short(reason: str) -> str:
-    words = re.split(r"[;.](?:\s|$)|\s{2,}", reason.strip(), maxsplit=1)[0]
-    return words if len(words) <= 60 else words[:59].rstrip() + "…"
+    return f"{name} ({short_reason(state.reason)})" if state.reason else name

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from rebuttal.providers.base import Progress
 from rebuttal.records import EndpointState, ModelState
 from rebuttal.ui.markdown import safe_line
+
+_PLACE = re.compile(r"^'[^']+' at \S+: ")
+"""How an endpoint's errors begin; where its name stands beside them, they need not."""
 
 
 def endpoints_table(endpoints: Iterable[EndpointState]) -> str:
@@ -15,7 +19,7 @@ def endpoints_table(endpoints: Iterable[EndpointState]) -> str:
         [
             f"<strong>{safe_line(endpoint.name)}</strong>",
             f"<code>{safe_line(endpoint.address)}</code>",
-            _state(endpoint.usable, "ready", endpoint.reason),
+            _state(endpoint.usable, "ready", _PLACE.sub("", endpoint.reason)),
         ]
         for endpoint in endpoints
     ]
@@ -30,7 +34,7 @@ def models_table(models: Iterable[ModelState]) -> str:
             safe_line(model.endpoint),
             size(model.size),
             f"{model.context:,}" if model.context else "",
-            _state(model.usable, "loaded" if model.loaded else "ready", model.reason),
+            _state(model.usable, "loaded" if model.loaded else "ready", _own_reason(model)),
         ]
         for model in models
     ]
@@ -60,11 +64,23 @@ def progress_bar(label: str, progress: Progress) -> str:
     )
 
 
+def short_reason(reason: str) -> str:
+    """Why not, in a few words: without the address and without the advice."""
+    words = re.split(r"[;.](?:\s|$)|\s{2,}", _PLACE.sub("", reason.strip()), maxsplit=1)[0]
+    words = "not running" if words == "connection refused" else words
+    return words if len(words) <= 60 else words[:59].rstrip() + "…"
+
+
 def size(count: int | None) -> str:
     """Bytes in words; empty where unknown."""
     if count is None:
         return ""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _own_reason(model: ModelState) -> str:
+    """A trouble of the whole endpoint is explained once, in the endpoints' table."""
+    return short_reason(model.reason) if _PLACE.match(model.reason) else model.reason
 
 
 def _state(usable: bool, word: str, reason: str) -> str:
