@@ -24,11 +24,10 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, module: str = "tests.page_app") -> Iterator[Served]:
-    """Start the page and wait until it says where it is."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, str(folder)], stdout=subprocess.PIPE, text=True
-    )
+def serving(folder: Path, *command: str) -> Iterator[Served]:
+    """Start the scripted page, or what ``command`` starts, and wait until it says where it is."""
+    arguments = command or ("-m", "tests.page_app", str(folder))
+    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from rebuttal.ui.markdown import JOINER
+from tests.built_in import BuiltIn
 from tests.served import Served, serving
 
 CHROMIUM = shutil.which("chromium")
@@ -176,6 +177,17 @@ def test_a_debate_that_is_over_is_shown_from_its_address(open_page: Open) -> Non
     other = open_page(page.url)
     expect_status(other, "The debate is over.")
     assert settled(other) == settled(page)
+
+
+def test_who_comes_back_to_a_tab_sees_what_others_did_meanwhile(open_page: Open) -> None:
+    page = open_page()
+    start(page)
+    expect_status(page, "The debate is over.")
+    other = open_page(page.url)
+    press(other, "One more round")
+    expect(other.locator(".settled .turn")).to_have_count(8)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator(".settled .turn")).to_have_count(8)
 
 
 def test_an_address_that_nobody_knows_ends_in_words(open_page: Open, served: Served) -> None:
@@ -361,3 +373,15 @@ def test_the_whole_way_can_be_walked_with_the_keyboard(open_page: Open) -> None:
     page.get_by_role("button", name="One more round").focus()
     page.keyboard.press("Enter")
     expect(page.locator(".settled .turn")).to_have_count(8)
+
+
+def test_the_built_in_model_answers(open_page: Open, built_in: BuiltIn, tmp_path: Path) -> None:
+    with serving(tmp_path, "debate_app.py", "--data", str(tmp_path)) as app:
+        page = open_page(app.address)
+        page.get_by_role("tab", name="Chat").click()
+        page.get_by_label("What would you ask?").fill("Is it better to be early or right?")
+        expect(page.get_by_label("Speaks through").first).to_have_value("SmolLM2 · Built-in")
+        page.get_by_role("button", name="Ask", exact=True).click()
+        expect(page.locator(".prose.status-line:visible")).to_contain_text("Done.", timeout=60_000)
+        assert len(settled(page)[0]) > 40
+        expect(page.locator(".settled .how")).to_contain_text("tokens/s")

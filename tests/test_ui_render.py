@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -20,6 +22,7 @@ from rebuttal.events import (
     TurnWaiting,
 )
 from rebuttal.records import Finish, Persona, Timings, Turn, Usage
+from rebuttal.ui import render
 from rebuttal.ui.colour import DAY, NIGHT, contrast, inks, seat_colours
 from rebuttal.ui.languages import LANGUAGES, language_choices
 from rebuttal.ui.markdown import JOINER, safe_line, safe_markdown
@@ -117,6 +120,19 @@ def test_two_seats_of_one_persona_look_different() -> None:
     pair = [debater(s, n).model_copy(update={"persona": persona}) for s, n in ("aA", "bB")]
     looks = voices(debate(*pair))
     assert looks["a"].style != looks["b"].style
+
+
+@pytest.mark.parametrize("paper", ["light", "dark"])
+def test_the_colours_of_the_page_can_be_read(paper: str) -> None:
+    css = Path(render.__file__).with_name("page.css").read_text()
+    block = css.split("}")[0 if paper == "light" else 1]
+    named = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})[;}]", block))
+    assert named["paper"] == (DAY if paper == "light" else NIGHT)
+    for sheet in ("paper", "card", "field", "wash"):
+        for ink in ("ink", "soft", "accent"):
+            assert contrast(named[ink], named[sheet]) >= 4.5, (ink, sheet)
+    assert contrast(named["on-accent"], named["accent"]) >= 4.5
+    assert min(contrast(named["edge"], named[sheet]) for sheet in ("paper", "card")) >= 3
 
 
 # --- the settled transcript -----------------------------------------------------------------------

@@ -3,12 +3,13 @@
 (() => {
   "use strict";
 
+  const shown = (element) => element.offsetParent !== null;
   const each = (selector, act) => document.querySelectorAll(selector).forEach(act);
 
   // A reload or a copied address leads back to the debate that is on the screen.
   let announced = null;
   const keepAddress = () => {
-    const open = [...document.querySelectorAll(".stage")].find((stage) => stage.offsetParent);
+    const open = [...document.querySelectorAll(".stage")].find(shown);
     const link = open && open.querySelector("a.permalink");
     const loaded = document.querySelector(".tabs [role=tab]");
     if (!loaded || (open && !link)) return;
@@ -36,10 +37,17 @@
   window.addEventListener("scroll", () => { following = atEnd(); }, { passive: true });
   let spoke = false;
   const follow = () => {
-    const speaks = [...document.querySelectorAll(".live .speaking")].some((it) => it.offsetParent);
+    const speaks = [...document.querySelectorAll(".live .speaking")].some(shown);
     if (following && (speaks || spoke)) window.scrollTo(0, document.documentElement.scrollHeight);
     spoke = speaks;
   };
+
+  // Somebody else may have gone on with a debate that rested when this tab was left.
+  document.addEventListener("visibilitychange", () => {
+    const stage = [...document.querySelectorAll(".stage")].find(shown);
+    if (document.visibilityState === "visible" && stage && stage.querySelector(".status.resting"))
+      stage.querySelector("button.look").click();
+  });
 
   const copy = async (text) => {
     try {

@@ -76,12 +76,17 @@ def details(turn: Turn) -> str:
     if timings:
         speaking = timings.total - (timings.first_token or 0.0)
         if tokens and speaking > 0:
-            parts.append(f"{tokens / speaking:.0f} tokens/s")
+            parts.append(f"{pace(tokens / speaking)} tokens/s")
         if timings.first_token is not None:
             parts.append(f"first word after {timings.first_token:.1f} s")
     cut = CUTS.get(turn.finish)
     ending = f'<span class="cut">{cut}</span>' if cut else "complete"
     return f'<p class="how">{" · ".join([part for part in parts if part] + [ending])}</p>'
+
+
+def pace(tokens_per_second: float) -> str:
+    """A speed, with a decimal where it is slow."""
+    return f"{tokens_per_second:.{0 if tokens_per_second >= 10 else 1}f}"
 
 
 def heading(debate: Debate, meters: dict[str, TurnStarted], speaking: str | None) -> str:

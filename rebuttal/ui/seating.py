@@ -135,7 +135,7 @@ def _place(row: Sequence[object]) -> Place:
     if not all(isinstance(text, str) for text in texts):
         raise InvalidInput("The form sent something that is not text.", "Reload the page.")
     if isinstance(temperature, bool) or not isinstance(temperature, int | float):
-        raise InvalidInput("temperature: not a number.", "Reload the page.")
+        raise InvalidInput("temperature: not a number.", "Set it between 0 and 2.")
     persona, model, stance, instructions = map(str, texts)
     return Place(persona, model, stance, instructions, float(temperature))
 

@@ -18,7 +18,7 @@ from rebuttal.events import (
 )
 from rebuttal.records import Debate, Turn
 from rebuttal.ui.markdown import safe_line, safe_markdown
-from rebuttal.ui.render import Transcript
+from rebuttal.ui.render import Transcript, pace
 
 BYTES_PER_TOKEN = 4
 """A guess, good enough for a speed shown while the server has not counted yet."""
@@ -67,7 +67,8 @@ class _Saying:
             return facts
         seconds = at - self.first_at
         if self.timed_bytes and seconds > 0.5:
-            facts.append(f"about {self.timed_bytes / BYTES_PER_TOKEN / seconds:.0f} tokens/s")
+            speed = pace(self.timed_bytes / BYTES_PER_TOKEN / seconds)
+            facts.append(f"about {speed} tokens/s")
         if self.asked_at is not None:
             facts.append(f"first word after {self.first_at - self.asked_at:.1f} s")
         return facts

@@ -51,6 +51,8 @@ class Stage:
     new: gr.Button
     outbox: gr.Markdown
     """A text on its way to the clipboard or into a file; page.js takes it from here."""
+    look: gr.Button
+    """Watches again; page.js presses it when somebody comes back to a debate that rests."""
     ticket: gr.Textbox
     """The debate's id, and a mark that makes each order to watch it a new one."""
 
@@ -92,6 +94,7 @@ def build_stage(mode: Mode) -> Stage:
                 exports = {key: gr.Button(name, size="sm") for key, name in names.items()}
                 new = gr.Button(f"New {mode.title.lower()}", size="sm")
         outbox = gr.Markdown(elem_classes="outbox", container=False)
+        look = gr.Button("Look again", visible="hidden", elem_classes="look")
     ticket = gr.Textbox(visible="hidden", label="debate")
     return Stage(
         heading=top,
@@ -112,6 +115,7 @@ def build_stage(mode: Mode) -> Stage:
         exports=exports,
         new=new,
         outbox=outbox,
+        look=look,
         ticket=ticket,
     )
 
@@ -155,6 +159,7 @@ def wire_stage(app: DebateApp, stage: Stage) -> list[Any]:
     heard = [stage.ticket, stage.streaming]
     speaking = ordered.then(speak, heard, [stage.live, stage.status], **WATCHING)
     silenced = stage.streaming.change(None, cancels=[speaking], api_visibility="private")
+    stage.look.click(renew, stage.ticket, stage.ticket, **QUICK)
     silenced.then(renew, stage.ticket, stage.ticket, **QUICK)
     return [settling, speaking]
 

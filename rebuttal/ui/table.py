@@ -76,13 +76,13 @@ def _wire_start(app: DebateApp, table: Table, watching: list[Any]) -> None:
     form = table.setup
 
     async def start(
-        topic: str, rounds: float, language: str, request: str, seats: int, *values: Any
+        topic: str, rounds: float | None, language: str, request: str, seats: int, *values: Any
     ) -> Updates:
         places = seating.places(values)[: int(seats)]
         debate_id = await app.start(
             topic,
             seating.seats(app.catalog, places),
-            rounds=int(rounds),
+            rounds=int(rounds or 0),
             language=language or "English",
             request=request or None,
         )
