@@ -123,6 +123,19 @@ def debate_id(page: Page) -> str:
     return page.url.partition("debate=")[2]
 
 
+# First, because ``built_in`` runs a loop of its own, and the browser keeps one running.
+def test_the_built_in_model_answers(open_page: Open, built_in: BuiltIn, tmp_path: Path) -> None:
+    with serving(tmp_path, "debate_app.py", "--data", str(tmp_path)) as app:
+        page = open_page(app.address)
+        page.get_by_role("tab", name="Chat").click()
+        page.get_by_label("What would you ask?").fill("Is it better to be early or right?")
+        expect(page.get_by_label("Speaks through").first).to_have_value("SmolLM2 · Built-in")
+        page.get_by_role("button", name="Ask", exact=True).click()
+        expect(page.locator(".prose.status-line:visible")).to_contain_text("Done.", timeout=60_000)
+        assert len(settled(page)[0]) > 40
+        expect(page.locator(".settled .how")).to_contain_text("tokens/s")
+
+
 def test_a_debate_of_three_rounds_is_streamed_to_its_end(open_page: Open) -> None:
     page = open_page()
     start(page)
@@ -373,15 +386,3 @@ def test_the_whole_way_can_be_walked_with_the_keyboard(open_page: Open) -> None:
     page.get_by_role("button", name="One more round").focus()
     page.keyboard.press("Enter")
     expect(page.locator(".settled .turn")).to_have_count(8)
-
-
-def test_the_built_in_model_answers(open_page: Open, built_in: BuiltIn, tmp_path: Path) -> None:
-    with serving(tmp_path, "debate_app.py", "--data", str(tmp_path)) as app:
-        page = open_page(app.address)
-        page.get_by_role("tab", name="Chat").click()
-        page.get_by_label("What would you ask?").fill("Is it better to be early or right?")
-        expect(page.get_by_label("Speaks through").first).to_have_value("SmolLM2 · Built-in")
-        page.get_by_role("button", name="Ask", exact=True).click()
-        expect(page.locator(".prose.status-line:visible")).to_contain_text("Done.", timeout=60_000)
-        assert len(settled(page)[0]) > 40
-        expect(page.locator(".settled .how")).to_contain_text("tokens/s")
