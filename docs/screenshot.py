@@ -64,7 +64,7 @@ def take(address: str, chosen: argparse.Namespace) -> None:
         chromium = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--headless=new"]
         )
-        view = {"width": 1280, "height": 900}
+        view = {"width": 1280, "height": 1040}
         tab = chromium.new_page(viewport=view, device_scale_factor=1.5)  # type: ignore[arg-type]
         tab.goto(address)
         for number, name in zip(("First", "Second"), chosen.personas, strict=True):
