@@ -12,7 +12,15 @@ from datetime import datetime
 import psutil
 
 from rebuttal.catalog import Endpoint, Model, Weights
-from rebuttal.errors import InvalidInput, ModelError, RebuttalError, ServerFailed, WeightsError
+from rebuttal.errors import (
+    BrokenAnswer,
+    InvalidInput,
+    ModelError,
+    RebuttalError,
+    ServerFailed,
+    Unreachable,
+    WeightsError,
+)
 from rebuttal.providers.base import Chunk, Limits, Message, Options
 from rebuttal.providers.gguf import read_header
 from rebuttal.providers.llama_cpp_place import (
@@ -253,7 +261,8 @@ class EmbeddedModel:
                 async for chunk in chunks:
                     yield chunk
         except ModelError as exc:
-            if server.alive:
+            broke = isinstance(exc, Unreachable | ServerFailed | BrokenAnswer)
+            if not broke or not await server.died():
                 raise
             raise ServerFailed(
                 f"the engine of {self._model.label!r} broke down", "Resume loads it again."

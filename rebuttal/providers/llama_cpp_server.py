@@ -24,15 +24,19 @@ def main() -> None:
     settings = json.loads(sys.stdin.readline())
     try:
         server = load(settings)
-        report = {"address": server.listening_address}
     except Exception as exc:
-        report = {"error": str(exc), "kind": type(exc).__name__}
-    sys.stdout.write(json.dumps(report) + "\n")
-    sys.stdout.flush()
-    if "address" in report:
-        sys.stdin.read()
+        report(error=str(exc), kind=type(exc).__name__)
+        return
+    report(address=server.listening_address)
+    sys.stdin.read()
     # Not by way of the server's own end, which may wait for ever.
     os._exit(0)
+
+
+def report(**fields: str) -> None:
+    """Tell the app how it went."""
+    sys.stdout.write(json.dumps(fields) + "\n")
+    sys.stdout.flush()
 
 
 def load(settings: dict[str, Any]) -> Any:

@@ -35,7 +35,8 @@ BLOCK = 1 << 20
 _SAID = "said.txt"
 _HUB = """
 import sys
-from huggingface_hub import hf_hub_download
+from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+get_hf_file_metadata(hf_hub_url(sys.argv[1], sys.argv[2]))  # fails at once; the next line in 25 s
 hf_hub_download(sys.argv[1], sys.argv[2], local_dir=sys.argv[3])
 """
 
