@@ -81,36 +81,14 @@ def build_setup(app: DebateApp, mode: Mode) -> Setup:
         with gr.Row(elem_classes="cards"):
             cards = [_card(app, mode, number) for number in range(mode.most_seats)]
         seats = gr.Number(mode.least_seats, visible=False, label="Seats")
-        with gr.Row(elem_classes="options"):
-            rounds = gr.Slider(
-                1,
-                max(app.settings.max_rounds, 2),
-                value=min(mode.rounds, app.settings.max_rounds),
-                step=1,
-                label="Rounds",
-                visible=mode.chooses_rounds,
-            )
-            language = gr.Dropdown(
-                language_choices(),
-                value="English",
-                label="Language",
-                allow_custom_value=True,
-                filterable=True,
-            )
-            add = gr.Button(
-                "Add a debater",
-                elem_classes="quiet",
-                visible=mode.most_seats > mode.least_seats,
-            )
+        options = _options(app, mode)
         problem = notice()
         start = gr.Button(mode.start, variant="primary", elem_classes="start")
     return Setup(
         topic=topic,
         cards=cards,
         seats=seats,
-        rounds=rounds,
-        language=language,
-        add=add,
+        **options,
         surprise=surprise,
         start=start,
         examples=examples,
@@ -194,6 +172,29 @@ def offer_models(form: Setup, states: Sequence[ModelState], choose: bool = False
     if choose:
         update["value"] = seating.best_model(states)
     return {card.model: gr.update(**update) for card in form.cards}
+
+
+def _options(app: DebateApp, mode: Mode) -> dict[str, Any]:
+    most = app.settings.max_rounds
+    with gr.Row(elem_classes="options"):
+        rounds = gr.Slider(
+            1,
+            max(most, 2),
+            value=min(mode.rounds, most),
+            step=1,
+            label="Rounds",
+            visible=mode.chooses_rounds,
+        )
+        language = gr.Dropdown(
+            language_choices(),
+            value="English",
+            label="Language",
+            allow_custom_value=True,
+            filterable=True,
+        )
+        grows = mode.most_seats > mode.least_seats
+        add = gr.Button("Add a debater", elem_classes="quiet", visible=grows)
+    return {"rounds": rounds, "language": language, "add": add}
 
 
 def _card(app: DebateApp, mode: Mode, number: int) -> SeatCard:

@@ -65,59 +65,19 @@ class Stage:
 def build_stage(mode: Mode) -> Stage:
     """The stage; page.css shows it, and hides the form, as soon as it has a heading."""
     with gr.Column(elem_classes="stage"):
-        top = gr.Markdown(elem_classes="heading", container=False)
-        transcript = _words("settled")
-        live = _words("live")
-        announcer = gr.Markdown(elem_classes="announcer", container=False)
+        said = {
+            "heading": gr.Markdown(elem_classes="heading", container=False),
+            "transcript": _words("settled"),
+            "live": _words("live"),
+            "announcer": gr.Markdown(elem_classes="announcer", container=False),
+        }
         with gr.Column(elem_classes="dock"):
             problem = notice()
-            with gr.Row(elem_classes="dock-row"):
-                status = gr.Markdown(elem_classes="status-line", container=False)
-                pause = gr.Button("Pause", size="sm", visible=False)
-                stop = gr.Button("Stop", size="sm", visible=False, elem_classes="stop")
-                regenerate = gr.Button("Regenerate last turn", size="sm", visible=False)
-                more = gr.Button(mode.again, size="sm", visible=False)
-                resume = gr.Button("Resume", size="sm", variant="primary", visible=False)
-            with gr.Row(elem_classes="dock-row"):
-                note = gr.Textbox(
-                    label=mode.reply,
-                    placeholder=mode.reply,
-                    show_label=False,
-                    max_lines=4,
-                    elem_classes="note-field",
-                )
-                send = gr.Button("Send", size="sm", elem_classes="send")
-            with gr.Row(elem_classes="tools"):
-                streaming = gr.Checkbox(True, label="Word by word", container=False)
-                copy = gr.Button("Copy", size="sm")
-                names = {"md": "Markdown", "txt": "Text", "json": "JSON"}
-                exports = {key: gr.Button(name, size="sm") for key, name in names.items()}
-                new = gr.Button(f"New {mode.title.lower()}", size="sm")
+            dock = {**_controls(mode), **_note(mode), **_tools(mode)}
         outbox = gr.Markdown(elem_classes="outbox", container=False)
         look = gr.Button("Look again", visible="hidden", elem_classes="look")
     ticket = gr.Textbox(visible="hidden", label="debate")
-    return Stage(
-        heading=top,
-        transcript=transcript,
-        live=live,
-        announcer=announcer,
-        notice=problem,
-        status=status,
-        stop=stop,
-        pause=pause,
-        resume=resume,
-        more=more,
-        regenerate=regenerate,
-        note=note,
-        send=send,
-        streaming=streaming,
-        copy=copy,
-        exports=exports,
-        new=new,
-        outbox=outbox,
-        look=look,
-        ticket=ticket,
-    )
+    return Stage(**said, **dock, notice=problem, outbox=outbox, look=look, ticket=ticket)
 
 
 def wire_stage(app: DebateApp, stage: Stage) -> list[Any]:
@@ -250,6 +210,41 @@ def _shown(stage: Stage, rest: str, can_regenerate: bool) -> Updates:
 
 def _buttons(stage: Stage) -> list[gr.Button]:
     return [stage.stop, stage.pause, stage.resume, stage.more, stage.regenerate]
+
+
+def _controls(mode: Mode) -> dict[str, Any]:
+    with gr.Row(elem_classes="dock-row"):
+        return {
+            "status": gr.Markdown(elem_classes="status-line", container=False),
+            "pause": gr.Button("Pause", size="sm", visible=False),
+            "stop": gr.Button("Stop", size="sm", visible=False),
+            "regenerate": gr.Button("Regenerate last turn", size="sm", visible=False),
+            "more": gr.Button(mode.again, size="sm", visible=False),
+            "resume": gr.Button("Resume", size="sm", variant="primary", visible=False),
+        }
+
+
+def _note(mode: Mode) -> dict[str, Any]:
+    with gr.Row(elem_classes="dock-row"):
+        note = gr.Textbox(
+            label=mode.reply,
+            placeholder=mode.reply,
+            show_label=False,
+            max_lines=4,
+            elem_classes="note-field",
+        )
+        return {"note": note, "send": gr.Button("Send", size="sm", elem_classes="send")}
+
+
+def _tools(mode: Mode) -> dict[str, Any]:
+    names = {"md": "Markdown", "txt": "Text", "json": "JSON"}
+    with gr.Row(elem_classes="tools"):
+        return {
+            "streaming": gr.Checkbox(True, label="Word by word", container=False),
+            "copy": gr.Button("Copy", size="sm"),
+            "exports": {key: gr.Button(name, size="sm") for key, name in names.items()},
+            "new": gr.Button(f"New {mode.title.lower()}", size="sm"),
+        }
 
 
 def _words(name: str) -> gr.Markdown:
