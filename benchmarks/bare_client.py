@@ -1,0 +1,99 @@
+"""The same requests without Rebuttal: an ``openai`` client in a loop, at a server of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx2
+import openai
+
+from benchmarks.recording import Request
+from rebuttal.catalog import Catalog, Model
+from rebuttal.providers.base import Message
+from rebuttal.providers.gguf import read_header
+from rebuttal.providers.llama_cpp_place import SLOTS, context_of
+from rebuttal.providers.llama_cpp_process import LlamaServer, start_server
+from rebuttal.providers.weights import WeightsCache
+from rebuttal.providers.wire import request_body
+from rebuttal.settings import Settings
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What the loop took: clock times in seconds, and tokens that the server generated."""
+
+    first_token_at: float
+    ended_at: float
+    tokens: int
+    texts: tuple[str, ...]
+
+
+@asynccontextmanager
+async def serving(settings: Settings, model: Model) -> AsyncIterator[LlamaServer]:
+    """A fresh llama.cpp server, set up as the app sets up its own. Fetches the weights at need."""
+    assert model.weights
+    cache = WeightsCache(settings.cache, override=settings.weights, offline=settings.offline)
+    async for _ in cache.fetch(model.weights):
+        pass
+    file = await cache.verified(model.weights)
+    assert file
+    server = await start_server(file, model.model, context_of(model, read_header(file)), SLOTS)
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+def ask_all(
+    server: LlamaServer, catalog: Catalog, model: Model, requests: Sequence[Request]
+) -> Spoken:
+    """Send each request when the one before has ended, and read every answer to its end.
+
+    Each may take exactly the tokens that it took in the debate.
+    """
+    endpoint = catalog.endpoint_of(model)
+    first_token_at, tokens, texts = 0.0, 0, []
+    with openai.OpenAI(api_key=server.key, base_url=server.address, max_retries=0) as client:
+        for request in requests:
+            taken = request.usage.completion_tokens
+            assert taken, "the server counts no tokens"
+            options = replace(request.options, max_tokens=taken)
+            body = request_body(endpoint, model, request.messages, options)
+            text, generated, began = _ask(client, body)
+            first_token_at = first_token_at or began
+            tokens += generated
+            texts.append(text)
+    return Spoken(first_token_at, time.time(), tokens, tuple(texts))
+
+
+def _ask(client: openai.OpenAI, body: dict[str, Any]) -> tuple[str, int, float]:
+    """The answer, its tokens, and when its first one came."""
+    pieces, began, generated = [], 0.0, 0
+    model, messages = body.pop("model"), body.pop("messages")
+    with client.chat.completions.create(
+        model=model, messages=messages, stream=body.pop("stream"), extra_body=body
+    ) as chunks:
+        for chunk in chunks:
+            if chunk.usage:
+                generated = chunk.usage.completion_tokens
+            if chunk.choices and chunk.choices[0].delta.content:
+                began = began or time.time()
+                pieces.append(chunk.choices[0].delta.content)
+    return "".join(pieces), generated, began
+
+
+async def tokens_of(server: LlamaServer, messages: Sequence[Message], answer: str) -> list[int]:
+    """The prompt that these messages become and the ``answer`` to it, in the server's tokens."""
+    base = server.address.removesuffix("/v1")
+    bearer = {"authorization": f"Bearer {server.key}"}
+    wire = [{"role": message.role, "content": message.content} for message in messages]
+    async with httpx2.AsyncClient(headers=bearer, timeout=30) as client:
+        applied = await client.post(f"{base}/apply-template", json={"messages": wire})
+        text = applied.raise_for_status().json()["prompt"] + answer
+        asked = {"content": text, "add_special": True, "parse_special": True}
+        counted = await client.post(f"{base}/tokenize", json=asked)
+        return [int(token) for token in counted.raise_for_status().json()["tokens"]]

@@ -1,0 +1,223 @@
+"""What Rebuttal adds to a debate: prompt tokens beyond the least possible, and wall time.
+
+    python -m benchmarks.overhead --model SmolLM2 --pairs 5
+
+**Prompt tokens.** The debate is played through DebateApp and every request is written down. What
+the server evaluated (its ``prompt_n``) is held against the least possible: each token of a seat's
+view once. A token is new where the view leaves the longest beginning that it shares with any
+earlier view of that seat; a whole history therefore counts as its last view, and a short one
+(``history: last``) as its first view and what each later one has behind the shared beginning.
+The stricter line also takes a seat's own answers as known, which it generated rather than read.
+
+**Wall time.** ``rebuttal debate --json`` as a process of its own, in turn with the same requests
+sent by a bare ``openai`` client in a loop to a fresh llama.cpp server of the same settings. Each
+request may take as many tokens as it took in the debate. Both are measured from the first token of
+the first turn, when everything has started, until the last turn is there: the app's as a line of
+JSON. The second line begins earlier, when the first turn is announced and the model loads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.bare_client import ask_all, serving, tokens_of
+from benchmarks.figures import add_json, load, ratio, table, write_json
+from benchmarks.recording import (
+    PERSONAS,
+    SEED,
+    TOPIC,
+    Request,
+    catalog_settings,
+    record,
+)
+from rebuttal.catalog import Catalog, load_catalog
+from rebuttal.providers.base import Message
+from rebuttal.settings import HOME, Settings, load_settings
+
+Tokenize = Callable[[Sequence[Message], str], Awaitable[list[int]]]
+"""The tokens of a prompt and what was answered to it so far."""
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Prompt tokens of all requests: evaluated, and the least that could have been."""
+
+    requests: int
+    evaluated: int
+    least: int
+    least_answers_known: int
+
+
+@dataclass(frozen=True)
+class Wall:
+    """Seconds of one debate: from the first token, with loading, and of the whole process."""
+
+    after_start: float
+    with_loading: float
+    whole: float
+    tokens: int
+    texts: tuple[str, ...]
+
+
+async def count_prompts(requests: Sequence[Request], tokenize: Tokenize) -> Prompts:
+    """Hold what was evaluated against the least possible, seat by seat."""
+    views: dict[str, list[list[int]]] = defaultdict(list)
+    answered: dict[str, list[list[int]]] = defaultdict(list)
+    least = least_answers_known = 0
+    for request in requests:
+        view = await tokenize(request.messages, "")
+        least += _new(view, views[request.seat])
+        least_answers_known += _new(view, answered[request.seat])
+        views[request.seat].append(view)
+        answered[request.seat].append(await tokenize(request.messages, request.text))
+    evaluated = sum(request.usage.evaluated_tokens or 0 for request in requests)
+    return Prompts(len(requests), evaluated, least, least_answers_known)
+
+
+def _new(view: Sequence[int], known: Sequence[Sequence[int]]) -> int:
+    """Tokens behind the longest beginning shared with one of ``known``; at least the last one."""
+    shared = max((_shared(view, other) for other in known), default=0)
+    return len(view) - min(shared, len(view) - 1)
+
+
+def _shared(one: Sequence[int], other: Sequence[int]) -> int:
+    for at, (left, right) in enumerate(zip(one, other, strict=False)):
+        if left != right:
+            return at
+    return min(len(one), len(other))
+
+
+def app_wall(settings: Settings, label: str, rounds: int) -> Wall:
+    """Play the debate with ``rebuttal debate --json`` as a process."""
+    seats = [word for persona in PERSONAS for word in ("--seat", f"{persona}:{label}")]
+    with tempfile.TemporaryDirectory() as data:
+        words = ["debate", TOPIC, *seats, "--rounds", str(rounds), "--seed", str(SEED), "--json"]
+        words += ["--models", str(settings.models), "--data", data]
+        began = time.time()
+        with subprocess.Popen(
+            [sys.executable, "-m", "rebuttal", *words], cwd=HOME, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout
+            lines = [(time.time(), json.loads(line)) for line in process.stdout]
+        if process.returncode:
+            raise RuntimeError(f"the debate ended with code {process.returncode}")
+        whole = time.time() - began
+    turns = [(at, line) for at, line in lines if line["kind"] == "turn_finished" and line["model"]]
+    announced = next(at for at, line in lines if line["kind"] == "turn_started")
+    ended = turns[-1][0]
+    return Wall(
+        after_start=ended - _first_token_at(turns[0][1]),
+        with_loading=ended - announced,
+        whole=whole,
+        tokens=sum(line["usage"]["completion_tokens"] for _, line in turns),
+        texts=tuple(line["text"] for _, line in turns),
+    )
+
+
+def _first_token_at(turn: dict[str, Any]) -> float:
+    """When the turn's first token came, by the clock."""
+    spoke = turn["timings"]["total"] - turn["timings"]["first_token"]
+    return datetime.fromisoformat(turn["created_at"]).timestamp() - float(spoke)
+
+
+async def bare_wall(
+    settings: Settings, catalog: Catalog, label: str, requests: Sequence[Request]
+) -> Wall:
+    """The same requests by a bare client."""
+    model = catalog.model(label)
+    began = time.time()
+    async with serving(settings, model) as server:
+        spoken = await asyncio.to_thread(ask_all, server, catalog, model, requests)
+    return Wall(
+        after_start=spoken.ended_at - spoken.first_token_at,
+        with_loading=spoken.ended_at - began,
+        whole=time.time() - began,
+        tokens=spoken.tokens,
+        texts=spoken.texts,
+    )
+
+
+async def measure(args: argparse.Namespace, data: Path) -> tuple[Prompts, list[Wall], list[Wall]]:
+    """Both halves: the prompt tokens, and the pairs of wall times, the app's first."""
+    settings = load_settings(data=data, **catalog_settings(args.models))
+    catalog = load_catalog(settings.models, settings.personas)
+    requests, turns = await record(settings, args.model, args.rounds)
+    async with serving(settings, catalog.model(args.model)) as server:
+        prompts = await count_prompts(requests, partial(tokens_of, server))
+    app: list[Wall] = []
+    bare: list[Wall] = []
+    for number in range(2 * args.pairs):
+        # Ours, bare, bare, ours, ...: what drifts on the machine falls on both.
+        if number % 4 in (0, 3):
+            app.append(await asyncio.to_thread(app_wall, settings, args.model, args.rounds))
+        else:
+            bare.append(await bare_wall(settings, catalog, args.model, requests))
+    if any(wall.texts != tuple(turn.text for turn in turns) for wall in app):
+        print("The debates said different things; their wall times cannot be compared.")
+    return prompts, app, bare
+
+
+def prompt_rows(prompts: Prompts) -> list[tuple[str, ...]]:
+    """A row for each least."""
+    leasts = {
+        "each token of a seat's view once": prompts.least,
+        "the same, own answers known": prompts.least_answers_known,
+    }
+    return [
+        (name, str(prompts.evaluated), str(least), f"{prompts.evaluated / least:.3f}")
+        for name, least in leasts.items()
+    ]
+
+
+def wall_rows(app: Sequence[Wall], bare: Sequence[Wall]) -> list[tuple[str, ...]]:
+    """A row for each stretch of time, and one for the tokens that both generated."""
+    rows = []
+    for name, stretch in (
+        ("first token to last turn", "after_start"),
+        ("with loading the model", "with_loading"),
+    ):
+        ours = [getattr(wall, stretch) for wall in app]
+        theirs = [getattr(wall, stretch) for wall in bare]
+        rows.append(
+            (name, f"{median(ours):.2f}", f"{median(theirs):.2f}", f"{ratio(ours, theirs):.3f}")
+        )
+    rows.append(("whole process", f"{median(wall.whole for wall in app):.2f}", "-", "-"))
+    tokens = [str(sorted({wall.tokens for wall in side})).strip("[]") for side in (app, bare)]
+    return [*rows, ("tokens generated", *tokens, "-")]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--model", default="SmolLM2", help="an embedded model of models.yaml")
+    parser.add_argument("--models", type=Path, help="another models.yaml")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each of the two seats")
+    parser.add_argument("--pairs", type=int, default=5, help="debates of each side")
+    add_json(parser)
+    args = parser.parse_args(arguments)
+    before = load()
+    with tempfile.TemporaryDirectory() as data:
+        prompts, app, bare = asyncio.run(measure(args, Path(data)))
+    debate = f"{2 * args.rounds} turns of 2 seats on {args.model}, {prompts.requests} requests"
+    print(table(f"Prompt tokens, {debate}", ("evaluated", "least", "ratio"), prompt_rows(prompts)))
+    title = f"\nSeconds, medians of {args.pairs} pairs; {before}, then {load()}"
+    print(table(title, ("rebuttal debate", "bare client", "ratio"), wall_rows(app, bare)))
+    sides = {"app": [asdict(wall) for wall in app], "bare": [asdict(wall) for wall in bare]}
+    write_json(args.json, {"prompts": asdict(prompts), **sides})
+
+
+if __name__ == "__main__":
+    main()

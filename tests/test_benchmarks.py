@@ -1,0 +1,112 @@
+"""The benchmarks run, small, and count what they say they count. No times are judged here."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from benchmarks import overhead, start, stop
+from benchmarks.figures import ratio, table
+from benchmarks.recording import Request
+from rebuttal.providers.base import Message, Options
+from rebuttal.records import Usage
+from tests.built_in import BuiltIn
+
+SYSTEM = Message("system", "SYSTEM ")
+
+
+async def letters(messages: Sequence[Message], answer: str = "") -> list[int]:
+    """A tokenizer for which every letter is a token; a prompt ends with an invitation to speak."""
+    text = "".join(f"<{message.role}>{message.content}" for message in messages)
+    return [ord(letter) for letter in f"{text}<assistant>{answer}"]
+
+
+def request(*said: Message, answer: str, evaluated: int) -> Request:
+    return Request((SYSTEM, *said), Options(), answer, Usage(evaluated_tokens=evaluated))
+
+
+async def test_a_whole_history_counts_as_its_last_view() -> None:
+    first = (Message("user", "one"),)
+    second = (*first, Message("assistant", "two"), Message("user", "three"))
+    requests = [
+        request(*first, answer="two", evaluated=40),
+        request(*second, answer="four", evaluated=30),
+    ]
+    prompts = await overhead.count_prompts(requests, letters)
+    assert prompts.least == len(await letters(requests[1].messages))
+    assert prompts.evaluated == 70
+    assert prompts.least - prompts.least_answers_known == len("two")
+
+
+async def test_a_short_history_counts_what_each_view_has_behind_the_shared_beginning() -> None:
+    requests = [
+        request(Message("user", "same one"), answer="x", evaluated=1),
+        request(Message("user", "same two"), answer="y", evaluated=1),
+    ]
+    first, second = [await letters(one.messages) for one in requests]
+    shared = len("<system>SYSTEM <user>same ")
+    assert first[:shared] == second[:shared]
+    prompts = await overhead.count_prompts(requests, letters)
+    assert prompts.least == len(first) + len(second) - shared
+
+
+async def test_seats_share_nothing_and_a_view_asked_again_costs_its_last_token() -> None:
+    other = Request((Message("system", "ANOTHER"),), Options(), "", Usage(evaluated_tokens=0))
+    prompts = await overhead.count_prompts([other, other, request(answer="", evaluated=0)], letters)
+    views = len(await letters(other.messages)) + len(await letters((SYSTEM,)))
+    assert prompts.least == views + 1
+
+
+def test_the_overhead_of_a_debate(
+    built_in: BuiltIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "figures.json"
+    overhead.main(["--rounds", "1", "--pairs", "1", "--json", str(file)])
+    printed = capsys.readouterr().out
+    assert "Prompt tokens, 2 turns of 2 seats on SmolLM2" in printed
+    assert "first token to last turn" in printed
+    assert "different things" not in printed
+    figures = json.loads(file.read_text("utf-8"))
+    assert figures["prompts"]["evaluated"] >= figures["prompts"]["least"] > 100
+    (app,), (bare,) = figures["app"], figures["bare"]
+    assert app["tokens"] == bare["tokens"] > 0
+    assert 0 < app["after_start"] < app["with_loading"] < app["whole"]
+
+
+def test_the_start_of_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "figures.json"
+    start.main(["--pairs", "1", "--bytecode", "as-is", "--json", str(file)])
+    assert "bytecode as-is" in capsys.readouterr().out
+    figures = json.loads(file.read_text("utf-8"))["as-is"]
+    assert all(0 < seconds < start.SERVED_WITHIN for side in figures.values() for seconds in side)
+
+
+def test_a_page_that_does_not_start_is_no_figure(tmp_path: Path) -> None:
+    script = tmp_path / "broken.py"
+    script.write_text("raise SystemExit(3)")
+    with pytest.raises(RuntimeError, match=r"ended with code 3"):
+        start.seconds_to_page((str(script),), start.free_port(), {**os.environ})
+
+
+def test_stops(built_in: BuiltIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "figures.json"
+    stop.main(["--stops", "2", "--json", str(file)])
+    printed = capsys.readouterr().out
+    figures = json.loads(file.read_text("utf-8"))
+    assert set(figures) == {*stop.FAULTS, stop.EMBEDDED}
+    assert all(name in printed for name in figures)
+    assert all(len(figures[name]["closed"]) == 2 for name in stop.FAULTS)
+    assert len(figures[stop.EMBEDDED]["returned"]) == 2
+
+
+def test_a_ratio_is_the_median_over_the_pairs() -> None:
+    assert ratio([1.0, 4.0, 9.0], [1.0, 2.0, 3.0]) == 2.0
+
+
+def test_a_table_is_aligned() -> None:
+    lines = table("Title", ("ms",), [("a", "1"), ("longer", "100")]).splitlines()
+    assert lines == ["Title", "         ms", "a         1", "longer  100"]
