@@ -302,16 +302,23 @@ async def test_an_alias_that_was_removed_is_made_again(fake: OllamaServerFake) -
     assert (await hear(model))[-1].finish == "stop"
 
 
-# A real server: REBUTTAL_TEST_OLLAMA is its address, REBUTTAL_TEST_OLLAMA_MODEL a model it has
+# A real server, at REBUTTAL_TEST_OLLAMA or where Ollama usually is, and the first model it has
 
 
 @pytest.fixture
-def real() -> tuple[OllamaServer, Endpoint, str]:
-    address = os.environ.get("REBUTTAL_TEST_OLLAMA", "")
-    if not address:
-        pytest.skip("REBUTTAL_TEST_OLLAMA names no server")
-    endpoint = endpoint_at(f"{address.rstrip('/').removesuffix('/v1')}/v1")
-    return OllamaServer(endpoint), endpoint, os.environ.get("REBUTTAL_TEST_OLLAMA_MODEL", "smol")
+async def real() -> tuple[OllamaServer, Endpoint, str]:
+    address = os.environ.get("REBUTTAL_TEST_OLLAMA")
+    endpoint = endpoint_at(f"{(address or 'http://localhost:11434').rstrip('/')}/v1")
+    server = OllamaServer(endpoint)
+    try:
+        installed = await server.installed()
+    except Unreachable as error:
+        if address:
+            raise
+        pytest.skip(str(error))
+    if not installed:
+        pytest.skip("the Ollama server has no model")
+    return server, endpoint, installed[0].name
 
 
 @pytest.mark.ollama
