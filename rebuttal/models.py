@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rebuttal.catalog import Catalog, Endpoint, Model
-from rebuttal.errors import InvalidInput, RebuttalError
+from rebuttal.errors import InvalidInput, RebuttalError, WeightsError
 from rebuttal.providers.base import ChatModel, Limits, Progress
 from rebuttal.records import EndpointState, ModelState
 from rebuttal.settings import Settings, read_key
@@ -136,7 +136,7 @@ class Models:
         return tuple(
             EndpointState(
                 name=endpoint.name,
-                address=endpoint.address or "inside this process",
+                address=endpoint.address or "on this machine, inside the app",
                 usable=not report.problem,
                 reason=report.problem,
             )
@@ -168,7 +168,10 @@ class Models:
         loaded = self._engine.loaded().get(model.label) if self._engine else None
         weights = model.weights
         assert weights is not None
-        there = self._embedded().weights.find(weights) is not None
+        try:
+            there = self._embedded().weights.find(weights) is not None
+        except WeightsError as error:
+            return _usable(model).model_copy(update={"usable": False, "reason": str(error)})
         size = f"{weights.size / 1e6:.0f} MB" if weights.size else "the file"
         fetchable = not there and weights.path is None and not self._settings.offline
         reason = "" if there else f"{size} to fetch at first use"
@@ -271,7 +274,8 @@ class Models:
         if endpoint.name not in self._servers:
             from rebuttal.providers.ollama import OllamaServer
 
-            self._servers[endpoint.name] = OllamaServer(endpoint)
+            key = read_key(endpoint.key) if endpoint.key else None
+            self._servers[endpoint.name] = OllamaServer(endpoint, key)
         return self._servers[endpoint.name]
 
     def _limits(self) -> Limits:
