@@ -52,13 +52,12 @@ def debater_messages(
     rounds have to go. Raises ContextOverflow where not even the shortest view fits.
     """
     short = budget.history == "last" and len(debate.debaters) > 1
-    words = short_system_text if short else system_text
-    system = Message("system", words(debate, debater))
-    examples = short_examples(debate, debater) if short else []
+    system = Message("system", system_text(debate, debater, short))
+    shown = examples(debate, debater)
     exchanges = _exchanges(debate, turns, debater, short)
     room = budget.context - budget.answer
     for dropped in _drops(len(exchanges), budget.history):
-        messages = (system, *examples, *_messages(exchanges[dropped:]))
+        messages = (system, *shown, *_messages(exchanges[dropped:]))
         tokens = estimate_tokens(messages, budget.scale)
         if tokens <= room:
             left_out = sum(len(exchange.heard) + 1 for exchange in exchanges[:dropped])
@@ -87,81 +86,65 @@ def estimate_tokens(messages: Sequence[Message], scale: float = 1.0) -> int:
 # --- words ----------------------------------------------------------------------------------------
 
 
-def system_text(debate: Debate, debater: Debater) -> str:
-    """Who the debater is, what it stands for and the rules of the table."""
+def system_text(debate: Debate, debater: Debater, short: bool = False) -> str:
+    """Who the debater is; for a tiny model (``short``) in a sentence, or it recites the rest."""
     persona = " ".join(debater.persona.instructions.split())
     language = "" if debate.language == "English" else f" Speak only {debate.language}."
     if len(debate.debaters) == 1:
         return f"{persona}{language}"
-    others = _others(debate, debater)
+    if short:
+        persona = persona.split(". ", 1)[0].rstrip(".") + "."
+        return f"You are {debater.name} in a debate. {persona}{language}"
     return (
-        f"You are {debater.name}, a speaker in a live debate against {others}. {persona}\n"
-        f"Topic: {debate.topic}\n"
-        f"Your side: {stance_text(debate, debater)} You never give it up.\n"
-        f"Rules: Speak only as {debater.name}, straight to {others}, with no name in front. "
-        f"Two or three short sentences, no lists. "
-        f"Never agree, never thank, never apologise, never repeat what was said.{language}"
+        f"You are {debater.name} in a debate against {_others(debate, debater)}. {persona} "
+        f"The question is: {debate.topic} {stance_text(debate.topic, debater.stance)} You "
+        f"contradict the other side in every speech and never change sides. Each speech is two or three short sentences with a "
+        f"reason that is new.{language}"
     )
 
 
-def short_system_text(debate: Debate, debater: Debater) -> str:
-    """The same for a model so small that rules would only be recited: who it is, no more."""
-    language = "" if debate.language == "English" else f" Speak only {debate.language}."
-    return f"You are {debater.name} in a debate. {_first_sentence(debater)}{language}"
-
-
-MOVES = (
-    "Hit back at the last point and say why it is wrong.",
-    "Answer with a real case, with names or numbers.",
-    "Say what goes wrong in daily life if people follow {others}.",
-    "Talk about something nobody has mentioned yet.",
-    "Show that {others} would not live by these words.",
+TASKS = (
+    "Answer {others} in two short sentences.",
+    "Answer {others} in two short sentences, with a case from real life.",
+    "Tell {others} in two short sentences what goes wrong then.",
+    "Answer {others} in two short sentences, with something nobody has said yet.",
+    "Turn the words of {others} around in two short sentences.",
 )
-"""What a seat is asked to do, by how often it has spoken: another task makes another text."""
+"""What a seat is asked for, by how often it has spoken: another task makes another text."""
 
 
-def cue_text(debate: Debate, debater: Debater, spoken: int, heard: bool) -> str:
-    """The last line of a view: whose turn it is, what it stands for and what to do now."""
-    if heard:
-        task = MOVES[max(spoken - 1, 0) % len(MOVES)].format(others=_others(debate, debater))
-    else:
-        task = "Open the debate with your strongest reason."
-    language = "" if debate.language == "English" else f" In {debate.language}."
-    return f"({debater.name}, it is your turn. {stance_text(debate, debater)} {task}{language})"
+def cue_text(debate: Debate, debater: Debater, spoken: int, heard: bool, short: bool) -> str:
+    """The last lines of a view: topic, stance, and whose turn it is to do what."""
+    task = TASKS[0 if short else max(spoken - 1, 0) % len(TASKS)] if heard else _OPENING
+    language = "" if debate.language == "English" else f" Speak {debate.language}."
+    others = _others(debate, debater)
+    side = stance_text(debate.topic, debater.stance)
+    return _cue(debate.topic, debater.name, side, task.format(others=others)) + language
 
 
-def short_cue_text(debate: Debate, debater: Debater, heard: bool) -> str:
-    """The whole task in two lines, as a model without much memory needs it."""
-    language = "" if debate.language == "English" else f" Answer in {debate.language}."
-    side = _side(debater.stance)
-    return _short_task(debate.topic, side, _others(debate, debater) if heard else "") + language
+_OPENING = "Tell us why in two short sentences."
 
 
-def _short_task(topic: str, side: str, others: str) -> str:
-    task = (
-        f"Answer {others} in two short sentences."
-        if others
-        else "Tell me why in two short sentences."
-    )
-    return f"Question: {topic}\n{side} {task}"
+def _cue(topic: str, name: str, side: str, task: str) -> str:
+    return f"Question: {topic}\n{name}, it is your turn. {side} {task}"
 
 
-def short_examples(debate: Debate, debater: Debater) -> list[Message]:
-    """Two answers to go by: a tiny model takes its length and tone from what it sees.
+def examples(debate: Debate, debater: Debater) -> list[Message]:
+    """Two speeches to go by: small models take length and tone from what they see, not from rules.
 
-    None in another language than English, which they would pull it out of.
+    None in another language than English, which they would pull the debater out of.
     """
-    if debate.language != "English":
+    if debate.language != "English" or len(debate.debaters) == 1:
         return []
     stance = (debater.stance or "").strip().rstrip(".").casefold()
     example = _AGAINST if stance in _CONTRA else _FOR
+    topic, task = "Should shops open on Sunday?", TASKS[0].format(others="Guest")
     known = stance in (*_PRO, *_CONTRA)
-    side = _side(debater.stance) if known else "You say: shops should open."
-    topic = "Should shops open on Sunday?"
+    side = stance_text(topic, stance if known else "shops should open")
     return [
-        Message("user", _short_task(topic, side, "")),
+        Message("user", _cue(topic, debater.name, side, _OPENING)),
         Message("assistant", example.opening),
-        Message("user", f"[Guest]: {example.heard}\n\n{_short_task(topic, side, 'Guest')}"),
+        Message("user", f"[Guest]: {example.heard}\n\n{_cue(topic, debater.name, side, task)}"),
         Message("assistant", example.answer),
     ]
 
@@ -188,6 +171,36 @@ _AGAINST = _Example(
     "The baker has children too, and they are small only once.",
 )
 
+_PRO = ("for", "pro", "in favour", "in favor", "yes")
+_CONTRA = ("against", "contra", "con", "no")
+
+
+_QUESTION = re.compile(
+    r"(should|is|are|was|were|do|does|did|can|could|will|would|must|may|has|have|had)\s+(.+)\?$",
+    re.IGNORECASE | re.DOTALL,
+)
+_CLAIM = re.compile(r"((?:we|you|they|people)(?= )|.+(?= be ))\s+(.+)", re.IGNORECASE | re.DOTALL)
+
+
+def stance_text(topic: str, stance: str | None) -> str:
+    """The position of a seat in the fewest words that leave no doubt.
+
+    A question whose parts can be told apart becomes a claim ("Should zoos be closed?", "zoos should
+    not be closed"); another yes-or-no question is answered with yes or no.
+    """
+    stance = (stance or "").strip().rstrip(".")
+    pro, contra = stance.casefold() in _PRO, stance.casefold() in _CONTRA
+    if not (pro or contra):
+        return f"You say: {stance}." if stance else "You have a view of your own."
+    question = _QUESTION.match(topic.strip())
+    if question is None:
+        return "You are in favour." if pro else "You are against it."
+    verb, rest = question[1].lower(), question[2].strip()
+    claim = _CLAIM.match(rest) if verb in ("should", "must", "can", "could", "will") else None
+    if claim:
+        return f"You say: {claim[1]} {verb} {'' if pro else 'not '}{claim[2]}."
+    return f"You say: yes, it {verb}." if pro else f"You say: no, it {verb} not."
+
 
 Objection = Literal["nothing", "copy", "concession"]
 
@@ -203,39 +216,6 @@ def ask_again(view: View, objection: Objection) -> View:
     *before, last = view.messages
     again = Message(last.role, f"{last.content}\n{_REPROACHES[objection]}")
     return replace(view, messages=(*before, again))
-
-
-_YES_OR_NO = re.compile(
-    r"(?:should|shall|is|are|was|were|do|does|did|can|could|will|would|must|may|has|have|had)\b.*\?$",
-    re.IGNORECASE | re.DOTALL,
-)
-_PRO = ("for", "pro", "in favour", "in favor", "yes")
-_CONTRA = ("against", "contra", "con", "no")
-
-
-def stance_text(debate: Debate, debater: Debater) -> str:
-    """The position of a seat as a sentence; a yes-or-no question is answered with yes or no."""
-    stance = (debater.stance or "").strip().rstrip(".")
-    asked = bool(_YES_OR_NO.match(debate.topic.strip()))
-    if stance.casefold() in _PRO:
-        return "You argue FOR it: your answer is YES." if asked else "You argue FOR it."
-    if stance.casefold() in _CONTRA:
-        return "You argue AGAINST it: your answer is NO." if asked else "You argue AGAINST it."
-    return f"You hold: {stance}." if stance else "You hold a view of your own."
-
-
-def _side(stance: str | None) -> str:
-    """The position of a seat in the fewest words."""
-    stance = (stance or "").strip().rstrip(".")
-    if stance.casefold() in _PRO:
-        return "You are in favour."
-    if stance.casefold() in _CONTRA:
-        return "You are against it."
-    return f"You say: {stance}." if stance else "You have a view of your own."
-
-
-def _first_sentence(debater: Debater) -> str:
-    return " ".join(debater.persona.instructions.split()).split(". ", 1)[0].rstrip(".") + "."
 
 
 _ALTERNATIVES = re.compile(r"\s+(?:or|vs\.?|versus)\s+", re.IGNORECASE)
@@ -290,10 +270,8 @@ def _exchanges(
         if len(debate.debaters) == 1:
             cue = "\n\n".join(turn.text for turn in between) or "Go on."
             heard = ()
-        elif short:
-            cue = short_cue_text(debate, debater, heard=bool(heard) or spoken > 0)
         else:
-            cue = cue_text(debate, debater, spoken, heard=bool(heard) or spoken > 0)
+            cue = cue_text(debate, debater, spoken, bool(heard) or spoken > 0, short)
         answer = turns[here].text.strip() if here < len(turns) else None
         exchanges.append(_Exchange(heard, cue, answer))
     return exchanges

@@ -12,6 +12,7 @@ from rebuttal.providers.base import Message
 from rebuttal.records import USER
 from tests.debates import debate, debater, turns
 
+EXAMPLES = 2
 ROOMY = Budget(context=8192, answer=200)
 THREE = (debater("a", "Cynic", "for"), debater("b", "Rational"), debater("c", "Cynic 2", "against"))
 
@@ -57,10 +58,8 @@ def test_odd_transcripts_still_make_legal_views(said: list[tuple[str, str]]) -> 
 
 def test_own_turns_are_the_assistants_and_others_are_tagged() -> None:
     view = view_of("a", *LINES)
-    assert [m.content for m in view.messages if m.role == "assistant"] == [
-        "Cats nap.",
-        "So are votes.",
-    ]
+    said = [m.content for m in view.messages if m.role == "assistant"]
+    assert said[EXAMPLES:] == ["Cats nap.", "So are votes."]
     heard = "\n".join(m.content for m in view.messages if m.role == "user")
     assert "[Rational]: Naps are brief." in heard
     assert "Cats nap." not in heard
@@ -71,15 +70,14 @@ def test_two_seats_with_one_model_and_one_persona_keep_their_own_words() -> None
     table = debate(*twins)
     said = turns(("a", "mine"), ("b", "yours"))
     view = debater_messages(table, said, twins[0], ROOMY)
-    assert [m.content for m in view.messages if m.role == "assistant"] == ["mine"]
+    assert [m.content for m in view.messages if m.role == "assistant"][EXAMPLES:] == ["mine"]
     assert "[Cynic 2]: yours" in view.messages[-1].content
 
 
 def test_the_opening_turn_has_nothing_to_rebut() -> None:
-    cue = view_of("a").messages[-1].content
-    assert "Open the debate" in cue
-    assert "Hit back" not in cue
-    assert "Hit back" in view_of("b", ("a", "Cats nap.")).messages[-1].content
+    assert "Tell us why" in view_of("a").messages[-1].content
+    assert "Rational" not in view_of("a").messages[-1].content
+    assert "Answer Cynic" in view_of("b", ("a", "Cats nap.")).messages[-1].content
 
 
 def test_earlier_messages_stay_the_same_bytes_from_turn_to_turn() -> None:
@@ -116,7 +114,7 @@ def test_tiny_models_hear_only_the_last_turns_and_their_stance_again() -> None:
     last = view.messages[-1].content
     assert "[Rational]: No." in last
     assert "Naps are brief." not in last
-    assert "You are in favour." in last
+    assert "yes, it should" in last
     assert view.left_out == 0
 
 
@@ -136,8 +134,8 @@ def test_whole_old_rounds_go_in_blocks_and_topic_and_stance_stay() -> None:
     assert view.left_out > 0
     assert view.tokens <= 1800
     assert "Should cats vote?" in view.messages[0].content
-    assert "argue FOR" in view.messages[0].content
-    assert "argue FOR" in view.messages[-1].content
+    assert "yes, it should" in view.messages[0].content
+    assert "yes, it should" in view.messages[-1].content
     kept = [len(view_of("a", *LONG[:n], budget=tight).messages) for n in range(20, 40, 2)]
     grown = [later - earlier for earlier, later in pairwise(kept)]
     assert grown.count(2) > grown.count(-6) > 0, (
@@ -177,14 +175,32 @@ def test_six_seats_hold_six_positions() -> None:
     assert len(set(default_stances("Should cats vote?", 6))) == 6
 
 
-def test_a_question_is_answered_and_a_claim_is_argued() -> None:
-    cynic = debater("a", "Cynic", "against")
-    assert stance_text(debate(cynic, topic="Should cats vote?"), cynic).endswith(
-        "your answer is NO."
-    )
-    assert stance_text(debate(cynic, topic="Cats should vote."), cynic) == "You argue AGAINST it."
-    free = debater("a", "Cynic", "Cats already rule.")
-    assert stance_text(debate(free), free) == "You hold: Cats already rule."
+@pytest.mark.parametrize(
+    ("topic", "stance", "told"),
+    [
+        ("Should zoos be closed?", "for", "You say: zoos should be closed."),
+        ("Should zoos be closed?", "Against.", "You say: zoos should not be closed."),
+        ("Should we colonise Mars?", "con", "You say: we should not colonise Mars."),
+        ("Should cats vote?", "for", "You say: yes, it should."),
+        ("Does it rain?", "no", "You say: no, it does not."),
+        ("Cats should vote.", "against", "You are against it."),
+        ("Cats or dogs?", "Cats", "You say: Cats."),
+        ("Cats or dogs?", None, "You have a view of your own."),
+    ],
+)
+def test_a_stance_leaves_no_doubt(topic: str, stance: str | None, told: str) -> None:
+    assert stance_text(topic, stance) == told
+
+
+def test_examples_show_the_same_side_and_only_in_english() -> None:
+    for stance, word in (("for", "Open shops"), ("against", "Closed shops")):
+        speaker = debater("a", "Cynic", stance)
+        table = debate(speaker, debater("b", "Rational"))
+        first = debater_messages(table, turns(), speaker, ROOMY).messages[2]
+        assert first.role == "assistant"
+        assert first.content.startswith(word)
+    german = debate(speaker, debater("b", "Rational"), language="Deutsch")
+    assert "shops" not in str(debater_messages(german, turns(), speaker, ROOMY))
 
 
 def test_the_language_is_told_in_the_first_and_in_the_last_message() -> None:

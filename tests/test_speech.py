@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import random
+from difflib import SequenceMatcher
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebuttal.speech import Speech, concedes, copied_share, count_sentences, whole_sentences
+from rebuttal.speech import (
+    NEAR_COPY,
+    Speech,
+    concedes,
+    copied_share,
+    count_sentences,
+    whole_sentences,
+)
 
 
 def spoken(text: str, size: int, sentences: int = 0) -> str:
@@ -115,3 +125,15 @@ def test_copies_are_told_from_answers() -> None:
     assert copied_share(first.replace("every", "each"), ["Something else.", first]) > 0.8
     assert copied_share("Practice makes the hand sure and the mind free.", [first]) < 0.8
     assert copied_share(first, []) == 0.0
+
+
+def test_a_near_copy_is_what_difflib_calls_one() -> None:
+    chance = random.Random(4)
+    text = "The city that bans cars hears its children again, and the baker sells twice the bread."
+    for changed in range(len(text)):
+        letters = list(text)
+        for at in chance.sample(range(len(text)), changed):
+            letters[at] = chance.choice("etaoin shrdlu")
+        other = "".join(letters)
+        by_difflib = SequenceMatcher(None, other, text, autojunk=False).ratio()
+        assert copied_share(text, ["", other]) == (by_difflib if by_difflib > NEAR_COPY else 0.0)
