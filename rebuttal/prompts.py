@@ -98,8 +98,8 @@ def system_text(debate: Debate, debater: Debater, short: bool = False) -> str:
     return (
         f"You are {debater.name} in a debate against {_others(debate, debater)}. {persona} "
         f"The question is: {debate.topic} {stance_text(debate.topic, debater.stance)} You "
-        f"contradict the other side in every speech and never change sides. Each speech is two or three short sentences with a "
-        f"reason that is new.{language}"
+        f"contradict the other side in every speech and never change sides. Each speech is two or "
+        f"three short sentences with a reason that is new.{language}"
     )
 
 
