@@ -147,7 +147,7 @@ _CONCESSION = re.compile(
     r"|\byou (?:make|raise|have) (?:a|some|an) (?:very )?"
     r"(?:good|valid|fair|excellent|great|interesting) (?:point|question)s?\b"
     r"|\bi understand (?:your|you're|that you)"
-    r"|^\W*(?:absolutely|agreed|certainly|definitely|exactly|indeed|of course|sure|true)\b(?! not)",
+    r"|^\W*(?:absolutely|agreed|certainly|definitely|exactly|indeed|of course|sure|true)[,.!;:]",
     re.IGNORECASE,
 )
 
