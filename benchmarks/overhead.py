@@ -53,10 +53,11 @@ Tokenize = Callable[[Sequence[Message], str], Awaitable[list[int]]]
 
 
 @dataclass(frozen=True)
-class Prompts:
-    """Prompt tokens of all requests: evaluated, and the least that could have been."""
+class Tokens:
+    """Tokens of all requests: generated, evaluated, and the least that could have been."""
 
     requests: int
+    generated: int
     evaluated: int
     least: int
     least_answers_known: int
@@ -69,11 +70,12 @@ class Wall:
     after_start: float
     with_loading: float
     whole: float
-    tokens: int
     texts: tuple[str, ...]
+    tokens: int | None = None
+    """Generated, where every request is seen; the app's lines tell only of finished turns."""
 
 
-async def count_prompts(requests: Sequence[Request], tokenize: Tokenize) -> Prompts:
+async def count_tokens(requests: Sequence[Request], tokenize: Tokenize) -> Tokens:
     """Hold what was evaluated against the least possible, seat by seat."""
     views: dict[str, list[list[int]]] = defaultdict(list)
     answered: dict[str, list[list[int]]] = defaultdict(list)
@@ -85,7 +87,8 @@ async def count_prompts(requests: Sequence[Request], tokenize: Tokenize) -> Prom
         views[request.seat].append(view)
         answered[request.seat].append(await tokenize(request.messages, request.text))
     evaluated = sum(request.usage.evaluated_tokens or 0 for request in requests)
-    return Prompts(len(requests), evaluated, least, least_answers_known)
+    generated = sum(request.usage.completion_tokens or 0 for request in requests)
+    return Tokens(len(requests), generated, evaluated, least, least_answers_known)
 
 
 def _new(view: Sequence[int], known: Sequence[Sequence[int]]) -> int:
@@ -123,7 +126,6 @@ def app_wall(settings: Settings, label: str, rounds: int) -> Wall:
         after_start=ended - _first_token_at(turns[0][1]),
         with_loading=ended - announced,
         whole=whole,
-        tokens=sum(line["usage"]["completion_tokens"] for _, line in turns),
         texts=tuple(line["text"] for _, line in turns),
     )
 
@@ -146,18 +148,18 @@ async def bare_wall(
         after_start=spoken.ended_at - spoken.first_token_at,
         with_loading=spoken.ended_at - began,
         whole=time.time() - began,
-        tokens=spoken.tokens,
         texts=spoken.texts,
+        tokens=spoken.tokens,
     )
 
 
-async def measure(args: argparse.Namespace, data: Path) -> tuple[Prompts, list[Wall], list[Wall]]:
+async def measure(args: argparse.Namespace, data: Path) -> tuple[Tokens, list[Wall], list[Wall]]:
     """Both halves: the prompt tokens, and the pairs of wall times, the app's first."""
     settings = load_settings(data=data, **catalog_settings(args.models))
     catalog = load_catalog(settings.models, settings.personas)
     requests, turns = await record(settings, args.model, args.rounds)
     async with serving(settings, catalog.model(args.model)) as server:
-        prompts = await count_prompts(requests, partial(tokens_of, server))
+        tokens = await count_tokens(requests, partial(tokens_of, server))
     app: list[Wall] = []
     bare: list[Wall] = []
     for number in range(2 * args.pairs):
@@ -168,22 +170,22 @@ async def measure(args: argparse.Namespace, data: Path) -> tuple[Prompts, list[W
             bare.append(await bare_wall(settings, catalog, args.model, requests))
     if any(wall.texts != tuple(turn.text for turn in turns) for wall in app):
         print("The debates said different things; their wall times cannot be compared.")
-    return prompts, app, bare
+    return tokens, app, bare
 
 
-def prompt_rows(prompts: Prompts) -> list[tuple[str, ...]]:
+def prompt_rows(tokens: Tokens) -> list[tuple[str, ...]]:
     """A row for each least."""
     leasts = {
-        "each token of a seat's view once": prompts.least,
-        "the same, own answers known": prompts.least_answers_known,
+        "each token of a seat's view once": tokens.least,
+        "the same, own answers known": tokens.least_answers_known,
     }
     return [
-        (name, str(prompts.evaluated), str(least), f"{prompts.evaluated / least:.3f}")
+        (name, str(tokens.evaluated), str(least), f"{tokens.evaluated / least:.3f}")
         for name, least in leasts.items()
     ]
 
 
-def wall_rows(app: Sequence[Wall], bare: Sequence[Wall]) -> list[tuple[str, ...]]:
+def wall_rows(app: Sequence[Wall], bare: Sequence[Wall], generated: int) -> list[tuple[str, ...]]:
     """A row for each stretch of time, and one for the tokens that both generated."""
     rows = []
     for name, stretch in (
@@ -196,8 +198,8 @@ def wall_rows(app: Sequence[Wall], bare: Sequence[Wall]) -> list[tuple[str, ...]
             (name, f"{median(ours):.2f}", f"{median(theirs):.2f}", f"{ratio(ours, theirs):.3f}")
         )
     rows.append(("whole process", f"{median(wall.whole for wall in app):.2f}", "-", "-"))
-    tokens = [str(sorted({wall.tokens for wall in side})).strip("[]") for side in (app, bare)]
-    return [*rows, ("tokens generated", *tokens, "-")]
+    by_bare = ", ".join(sorted({str(wall.tokens) for wall in bare}))
+    return [*rows, ("tokens generated", str(generated), by_bare, "-")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -205,18 +207,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", default="SmolLM2", help="an embedded model of models.yaml")
     parser.add_argument("--models", type=Path, help="another models.yaml")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each of the two seats")
-    parser.add_argument("--pairs", type=int, default=5, help="debates of each side")
+    parser.add_argument("--pairs", type=int, default=5, help="debates of each side; 0: no times")
     add_json(parser)
     args = parser.parse_args(arguments)
     before = load()
     with tempfile.TemporaryDirectory() as data:
-        prompts, app, bare = asyncio.run(measure(args, Path(data)))
-    debate = f"{2 * args.rounds} turns of 2 seats on {args.model}, {prompts.requests} requests"
-    print(table(f"Prompt tokens, {debate}", ("evaluated", "least", "ratio"), prompt_rows(prompts)))
-    title = f"\nSeconds, medians of {args.pairs} pairs; {before}, then {load()}"
-    print(table(title, ("rebuttal debate", "bare client", "ratio"), wall_rows(app, bare)))
+        tokens, app, bare = asyncio.run(measure(args, Path(data)))
+    debate = f"{2 * args.rounds} turns of 2 seats on {args.model}, {tokens.requests} requests"
+    print(table(f"Prompt tokens, {debate}", ("evaluated", "least", "ratio"), prompt_rows(tokens)))
+    if args.pairs:
+        title = f"\nSeconds, medians of {args.pairs} pairs; {before}, then {load()}"
+        rows = wall_rows(app, bare, tokens.generated)
+        print(table(title, ("rebuttal debate", "bare client", "ratio"), rows))
     sides = {"app": [asdict(wall) for wall in app], "bare": [asdict(wall) for wall in bare]}
-    write_json(args.json, {"prompts": asdict(prompts), **sides})
+    write_json(args.json, {"tokens": asdict(tokens), **sides})
 
 
 if __name__ == "__main__":

@@ -36,10 +36,10 @@ async def test_a_whole_history_counts_as_its_last_view() -> None:
         request(*first, answer="two", evaluated=40),
         request(*second, answer="four", evaluated=30),
     ]
-    prompts = await overhead.count_prompts(requests, letters)
-    assert prompts.least == len(await letters(requests[1].messages))
-    assert prompts.evaluated == 70
-    assert prompts.least - prompts.least_answers_known == len("two")
+    tokens = await overhead.count_tokens(requests, letters)
+    assert tokens.least == len(await letters(requests[1].messages))
+    assert tokens.evaluated == 70
+    assert tokens.least - tokens.least_answers_known == len("two")
 
 
 async def test_a_short_history_counts_what_each_view_has_behind_the_shared_beginning() -> None:
@@ -50,15 +50,15 @@ async def test_a_short_history_counts_what_each_view_has_behind_the_shared_begin
     first, second = [await letters(one.messages) for one in requests]
     shared = len("<system>SYSTEM <user>same ")
     assert first[:shared] == second[:shared]
-    prompts = await overhead.count_prompts(requests, letters)
-    assert prompts.least == len(first) + len(second) - shared
+    tokens = await overhead.count_tokens(requests, letters)
+    assert tokens.least == len(first) + len(second) - shared
 
 
 async def test_seats_share_nothing_and_a_view_asked_again_costs_its_last_token() -> None:
     other = Request((Message("system", "ANOTHER"),), Options(), "", Usage(evaluated_tokens=0))
-    prompts = await overhead.count_prompts([other, other, request(answer="", evaluated=0)], letters)
+    tokens = await overhead.count_tokens([other, other, request(answer="", evaluated=0)], letters)
     views = len(await letters(other.messages)) + len(await letters((SYSTEM,)))
-    assert prompts.least == views + 1
+    assert tokens.least == views + 1
 
 
 def test_the_overhead_of_a_debate(
@@ -71,9 +71,9 @@ def test_the_overhead_of_a_debate(
     assert "first token to last turn" in printed
     assert "different things" not in printed
     figures = json.loads(file.read_text("utf-8"))
-    assert figures["prompts"]["evaluated"] >= figures["prompts"]["least"] > 100
+    assert figures["tokens"]["evaluated"] >= figures["tokens"]["least"] > 100
     (app,), (bare,) = figures["app"], figures["bare"]
-    assert app["tokens"] == bare["tokens"] > 0
+    assert bare["tokens"] == figures["tokens"]["generated"] > 0
     assert 0 < app["after_start"] < app["with_loading"] < app["whole"]
 
 
