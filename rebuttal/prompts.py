@@ -51,12 +51,14 @@ def debater_messages(
     last message are the same bytes as in the seat's view one turn earlier, except when the oldest
     rounds have to go. Raises ContextOverflow where not even the shortest view fits.
     """
-    short = budget.history == "last" and len(debate.debaters) > 1
+    # A chat is remembered whole, also by tiny models: there the past is what is talked about.
+    history = budget.history if len(debate.debaters) > 1 else "whole"
+    short = history == "last"
     system = Message("system", system_text(debate, debater, short))
     shown = examples(debate, debater)
     exchanges = _exchanges(debate, turns, debater, short)
     room = budget.context - budget.answer
-    for dropped in _drops(len(exchanges), budget.history):
+    for dropped in _drops(len(exchanges), history):
         messages = (system, *shown, *_messages(exchanges[dropped:]))
         tokens = estimate_tokens(messages, budget.scale)
         if tokens <= room:
@@ -64,7 +66,7 @@ def debater_messages(
             return View(
                 messages,
                 tokens,
-                left_out if budget.history == "whole" else 0,
+                0 if short else left_out,
                 stop_strings(debate, debater),
             )
     raise ContextOverflow(
@@ -97,7 +99,7 @@ def system_text(debate: Debate, debater: Debater, short: bool = False) -> str:
         return f"You are {debater.name} in a debate. {persona}{language}"
     return (
         f"You are {debater.name} in a debate against {_others(debate, debater)}. {persona} "
-        f"The question is: {debate.topic} {stance_text(debate.topic, debater.stance)} You "
+        f"The question is: {_ended(debate.topic)} {stance_text(debate.topic, debater.stance)} You "
         f"contradict the other side in every speech and never change sides. Each speech is two or "
         f"three short sentences with a reason that is new.{language}"
     )
@@ -301,6 +303,10 @@ def _drops(exchanges: int, history: Literal["whole", "last"]) -> list[int]:
 
 def _others(debate: Debate, debater: Debater) -> str:
     return _listed([other.name for other in debate.debaters if other.seat != debater.seat])
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "?", "!")) else f"{sentence}."
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -107,6 +107,17 @@ def test_a_chat_is_a_plain_chat() -> None:
     assert view.stops == ()
 
 
+def test_a_chat_is_remembered_by_tiny_models_too() -> None:
+    alone = debater("a", "Cynic")
+    said = turns(("a", "Hm."), (USER, "Why?"))
+    view = debater_messages(debate(alone), said, alone, Budget(4096, 100, "last"))
+    assert [message.content for message in view.messages[1:]] == [
+        "Should cats vote?",
+        "Hm.",
+        "Why?",
+    ]
+
+
 def test_tiny_models_hear_only_the_last_turns_and_their_stance_again() -> None:
     view = view_of("a", *LINES, budget=Budget(4096, 100, "last"))
     assert_legal(view)
