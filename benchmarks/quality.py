@@ -1,6 +1,6 @@
 """Are the debates worth reading? Plays topics with pairs of personas and counts what goes wrong.
 
-    python benchmarks/quality.py --model SmolLM2 --debates 40 --views ours string roles
+    python -m benchmarks.quality --model SmolLM2 --debates 40 --views ours string roles
 
 ``ours`` is what the app does. ``string`` is the loop most tutorials use: one growing, unlabelled
 user string. ``roles`` gives each seat its own turns as the assistant's and nothing more. All three
