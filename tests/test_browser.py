@@ -136,11 +136,9 @@ def test_the_built_in_model_answers(open_page: Open, built_in: BuiltIn, tmp_path
         expect(page.locator(".settled .how")).to_contain_text("tokens/s")
 
 
-def test_a_debate_of_three_rounds_is_streamed_to_its_end(open_page: Open) -> None:
+def test_a_debate_of_three_rounds_runs_to_its_end(open_page: Open) -> None:
     page = open_page()
     start(page)
-    expect(page.locator(".live .speaking .words")).to_contain_text("Speech")
-    expect_status(page, "is speaking")
     expect_status(page, "The debate is over.")
     assert len(settled(page)) == 6
     expect(page.locator(".live .turn:visible")).to_have_count(0)
@@ -151,10 +149,11 @@ def test_a_debate_of_three_rounds_is_streamed_to_its_end(open_page: Open) -> Non
     expect(page.locator(".announcer[aria-live=polite]:visible").first).to_contain_text("has spoken")
 
 
-def test_stop_cuts_the_turn_and_resume_goes_on(open_page: Open) -> None:
+def test_a_turn_is_streamed_until_stop_cuts_it_and_resume_goes_on(open_page: Open) -> None:
     page = open_page()
     start(page, "Endless")
-    expect(page.locator(".live .words")).to_contain_text("and so on and so on")
+    expect(page.locator(".live .speaking .words")).to_contain_text("and so on and so on")
+    expect_status(page, "is speaking")
     press(page, "Stop")
     expect_status(page, "Stopped")
     expect(page.locator(".settled .cut")).to_have_text("stopped by a person")
@@ -168,19 +167,31 @@ def test_stop_cuts_the_turn_and_resume_goes_on(open_page: Open) -> None:
 
 def test_a_reload_and_a_second_tab_show_the_debate_and_go_on(open_page: Open) -> None:
     page = open_page()
-    start(page, "Slow", "Slow")
-    expect(page.locator(".live .words")).to_contain_text("Speech")
+    start(page, "Quick", "Endless")
+    expect(page.locator(".live .speaking .words")).to_contain_text("and so on")
     debate = debate_id(page)
     page.reload()
     other = open_page(page.url)
     for tab in (page, other):
         expect(tab.locator("h2.topic")).to_have_text("Should cats vote?")
-        expect(tab.locator(".live .speaking .words")).to_contain_text("Speech")
+        expect(tab.locator(".live .speaking .words")).to_contain_text("and so on")
         assert debate_id(tab) == debate
-    press(other, "Pause")
+    press(other, "Stop")
     for tab in (page, other):
-        expect_status(tab, "Paused")
-    assert settled(page) == settled(other) != []
+        expect_status(tab, "Stopped")
+    assert settled(page) == settled(other)
+    assert len(settled(page)) == 2
+
+
+def test_pause_lets_the_turn_end_and_resume_goes_on(open_page: Open) -> None:
+    page = open_page()
+    start(page, "Slow", "Slow")
+    press(page, "Pause")
+    expect_status(page, "Paused")
+    assert 0 < len(settled(page)) < 6
+    press(page, "Resume")
+    expect_status(page, "is speaking")
+    press(page, "Stop")
 
 
 def test_a_debate_that_is_over_is_shown_from_its_address(open_page: Open) -> None:
