@@ -38,6 +38,8 @@ def serve(settings: Settings) -> None:
 def run_page(page: Page) -> None:
     """Open the page, say where it is, and close it in the end."""
     page.open()
+    if page.settings.port is None and page.port != FIRST_PORT:
+        print(f"Port {FIRST_PORT} is taken; {page.port} is the next free one.", flush=True)
     print(f"Rebuttal is at {page.address}   (Ctrl-C ends it)", flush=True)
     if page.public_address:
         print(f"and, for everybody, at {page.public_address}", flush=True)
@@ -52,6 +54,7 @@ class Page:
         self.settings = settings
         self.app = app or DebateApp(settings)
         self.address = ""
+        self.port = 0
         self.public_address = ""
         self._demo: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -73,6 +76,7 @@ class Page:
                 self._launch(port, launch_options())
             except OSError:
                 continue  # somebody took it between the look and the launch
+            self.port = port
             return
         raise InvalidInput(f"Port {port} was taken meanwhile.", "Start again.")
 
