@@ -61,10 +61,8 @@ async def test_a_capable_model_argues_inside_the_app(tmp_path: Path) -> None:
 @pytest.mark.ollama
 async def test_a_real_ollama_server_argues(tmp_path: Path) -> None:
     models = tmp_path / "models.yaml"
-    models.write_text(
-        f"endpoints:\n  Ollama: {{api: ollama, address: '{OLLAMA}/v1', needs_key: false}}\n"
-        "models: {}\n"
-    )
+    shipped = (Path(__file__).resolve().parent.parent / "models.yaml").read_text()
+    models.write_text(shipped.replace("http://localhost:11434", OLLAMA))
     settings = load_settings(models=models, data=tmp_path, first_token_within=300, turn_within=600)
     async with DebateApp(settings) as app:
         found = {state.label for state in await app.models() if state.usable}
