@@ -14,6 +14,7 @@ from rebuttal.settings import Settings, load_settings
 from rebuttal.speech import concedes, copied_share, count_sentences
 from tests.debates import watch_to_rest
 
+SHIPPED = (Path(__file__).resolve().parent.parent / "models.yaml").read_text()
 GGUF = os.environ.get("REBUTTAL_TEST_GGUF", "")
 OLLAMA = os.environ.get("REBUTTAL_TEST_OLLAMA", "http://localhost:11434")
 OLLAMA_MODEL = os.environ.get("REBUTTAL_TEST_OLLAMA_MODEL", "llama3.2:1b")
@@ -61,8 +62,7 @@ async def test_a_capable_model_argues_inside_the_app(tmp_path: Path) -> None:
 @pytest.mark.ollama
 async def test_a_real_ollama_server_argues(tmp_path: Path) -> None:
     models = tmp_path / "models.yaml"
-    shipped = (Path(__file__).resolve().parent.parent / "models.yaml").read_text()
-    models.write_text(shipped.replace("http://localhost:11434", OLLAMA))
+    models.write_text(SHIPPED.replace("http://localhost:11434", OLLAMA))
     settings = load_settings(models=models, data=tmp_path, first_token_within=300, turn_within=600)
     async with DebateApp(settings) as app:
         found = {state.label for state in await app.models() if state.usable}
