@@ -38,9 +38,9 @@ def serve(settings: Settings) -> None:
 def run_page(page: Page) -> None:
     """Open the page, say where it is, and close it in the end."""
     page.open()
-    if page.settings.port is None and page.port != FIRST_PORT:
-        print(f"Port {FIRST_PORT} is taken; {page.port} is the next free one.", flush=True)
-    print(f"Rebuttal is at {page.address}   (Ctrl-C ends it)", flush=True)
+    moved = page.settings.port is None and page.port != FIRST_PORT
+    why = f"port {FIRST_PORT} is taken; " if moved else ""
+    print(f"Rebuttal is at {page.address}   ({why}Ctrl-C ends it)", flush=True)
     if page.public_address:
         print(f"and, for everybody, at {page.public_address}", flush=True)
     page.wait()
