@@ -250,6 +250,8 @@ def test_a_note_one_more_round_and_a_regenerated_turn(open_page: Open) -> None:
     expect(page.locator(".settled .note em")).to_have_text("brief")
     press(page, "One more round")
     expect(page.locator(".settled .round").nth(3)).to_have_text("Round 4")
+    expect(page.locator(".settled .turn .words").nth(7)).to_be_visible()
+    expect(page.get_by_role("button", name="Regenerate last turn")).to_be_visible()
     expect_status(page, "The debate is over.")
     before = settled(page)
     press(page, "Regenerate last turn")
