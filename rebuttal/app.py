@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from typing import TypeVar
 
 from rebuttal.catalog import Catalog, load_catalog
-from rebuttal.errors import CatalogError, InvalidInput, StoreError
+from rebuttal.errors import CatalogError, InvalidInput, NotAllowed, StoreError
 from rebuttal.events import DebateEvent
 from rebuttal.export import ExportFormat as ExportFormat
 from rebuttal.export import export_debate
@@ -17,6 +18,7 @@ from rebuttal.models import Models
 from rebuttal.prompts import default_stances
 from rebuttal.providers.base import ChatModel, Progress
 from rebuttal.records import (
+    OPERATOR,
     USER,
     Debate,
     Debater,
@@ -26,11 +28,14 @@ from rebuttal.records import (
     Persona,
     Seat,
     Turn,
+    Visitor,
     new_id,
     now,
 )
 from rebuttal.settings import Settings
-from rebuttal.stores.base import DebateStore
+from rebuttal.stores.base import DebateStore, no_debate
+
+State = TypeVar("State", ModelState, EndpointState)
 
 MAX_SEATS = 6
 MAX_TEXT = 8000
@@ -61,7 +66,7 @@ class DebateApp:
         self._store = store
         self._live: LiveDebates | None = None
         self._opening = asyncio.Lock()
-        self._requests: dict[str, asyncio.Task[str]] = {}
+        self._requests: dict[tuple[str, str], asyncio.Task[str]] = {}
 
     async def __aenter__(self) -> DebateApp:
         return self
@@ -84,30 +89,36 @@ class DebateApp:
         rounds: int = 3,
         language: str = "English",
         seed: int | None = None,
-        owner: str = "",
         request: str | None = None,
+        keys: Mapping[str, str] | None = None,
+        visitor: Visitor = OPERATOR,
     ) -> str:
         """Begin a debate and return its id; it runs on its own from here.
 
-        Two starts with the same ``request`` (any unguessable text) are one debate. Raises
-        InvalidInput or NotFound for what cannot be, StoreError where it cannot be kept.
+        Two starts of a visitor with the same ``request`` (any unguessable text) are one debate.
+        ``keys``, by endpoint, are the visitor's own: kept in memory for this debate alone. Raises
+        InvalidInput, NotFound or NotAllowed for what cannot be, Busy or BudgetSpent where a limit
+        is reached, StoreError where it cannot be kept.
         """
+        wish = (topic, seats, rounds, language, seed, dict(keys or {}), visitor)
         if request is None:
-            return await self._start(topic, seats, rounds, language, seed, owner)
-        if request not in self._requests:
+            return await self._start(*wish)
+        token = (visitor.owner, request)
+        if token not in self._requests:
             if len(self._requests) >= REMEMBERED_REQUESTS:
                 del self._requests[next(iter(self._requests))]
-            starting = self._start(topic, seats, rounds, language, seed, owner)
-            self._requests[request] = asyncio.ensure_future(starting)
-        task = self._requests[request]
+            self._requests[token] = asyncio.ensure_future(self._start(*wish))
+        task = self._requests[token]
         try:
             return await asyncio.shield(task)
         except Exception:
             # A refused start may be mended and sent again under the same token.
-            self._requests.pop(request, None)
+            self._requests.pop(token, None)
             raise
 
-    async def say(self, debate_id: str, text: str, rounds: int = 0) -> None:
+    async def say(
+        self, debate_id: str, text: str, rounds: int = 0, *, visitor: Visitor = OPERATOR
+    ) -> None:
         """A user's turn: a follow-up that buys rounds, or with 0 a note to those who speak next.
 
         While a turn is being spoken it waits for its end. Empty text with rounds means "go on".
@@ -115,26 +126,26 @@ class DebateApp:
         text = self._text(text, "note") if text.strip() or not rounds else ""
         if rounds < 0 or rounds > self.settings.max_rounds:
             raise InvalidInput(f"rounds: {rounds} is not between 0 and {self.settings.max_rounds}.")
-        await (await self._open(debate_id)).say(text, rounds)
+        await (await self._open(debate_id, visitor)).say(text, rounds)
 
-    async def stop(self, debate_id: str) -> None:
+    async def stop(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> None:
         """Cut the turn in progress, keep what was said, and wait for resume."""
-        await (await self._open(debate_id)).stop()
+        await (await self._open(debate_id, visitor)).stop()
 
-    async def pause(self, debate_id: str) -> None:
+    async def pause(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> None:
         """Let the present turn end, then wait for resume."""
-        await (await self._open(debate_id)).pause()
+        await (await self._open(debate_id, visitor)).pause()
 
-    async def resume(self, debate_id: str) -> None:
+    async def resume(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> None:
         """Go on from the transcript: after stop, pause, an error or a crash. Twice is once."""
-        await (await self._open(debate_id)).resume()
+        await (await self._open(debate_id, visitor)).resume()
 
-    async def regenerate(self, debate_id: str) -> None:
+    async def regenerate(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> None:
         """Leave the last turn of a debater on a side branch and have it spoken anew."""
-        await (await self._open(debate_id)).regenerate()
+        await (await self._open(debate_id, visitor)).regenerate()
 
     async def watch(
-        self, debate_id: str, after: str | None = None
+        self, debate_id: str, after: str | None = None, *, visitor: Visitor = OPERATOR
     ) -> AsyncGenerator[list[DebateEvent], None]:
         """What has been said (from the turn behind ``after``), then what follows, as it happens.
 
@@ -143,53 +154,63 @@ class DebateApp:
         turn so far as one TurnDelta. After DebatePaused or DebateFinished the stream goes on (a
         resume may follow) until the watcher leaves. Raises NotFound.
         """
-        live = await self._open(debate_id)
+        live = await self._open(debate_id, visitor)
         async with aclosing(live.watch(after)) as batches:
             async for batch in batches:
                 yield batch
 
-    async def debate(self, debate_id: str) -> Debate:
+    async def debate(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> Debate:
         """Raises NotFound."""
-        return (await self._open(debate_id)).debate
+        return (await self._open(debate_id, visitor)).debate
 
-    async def state(self, debate_id: str) -> DebateState:
+    async def state(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> DebateState:
         """Whether it runs, waits, was interrupted, or is finished."""
-        return (await self._open(debate_id)).state
+        return (await self._open(debate_id, visitor)).state
 
-    async def transcript(self, debate_id: str) -> tuple[Turn, ...]:
+    async def transcript(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> tuple[Turn, ...]:
         """The main line: user's and debaters' turns from the topic to the tip."""
-        return (await self._open(debate_id)).turns
+        return (await self._open(debate_id, visitor)).turns
 
-    async def debates(self, owner: str | None = None, limit: int = 50) -> list[Debate]:
-        """Newest first."""
+    async def debates(self, limit: int = 50, *, visitor: Visitor = OPERATOR) -> list[Debate]:
+        """The visitor's, newest first; the operator sees everybody's."""
         await self._ready()
-        return await self._kept.list_debates(owner, limit)
+        return await self._kept.list_debates(None if visitor.operator else visitor.owner, limit)
 
-    async def export(self, debate_id: str, format: ExportFormat) -> str:
+    async def export(
+        self, debate_id: str, format: ExportFormat, *, visitor: Visitor = OPERATOR
+    ) -> str:
         """The debate as text of that format."""
-        live = await self._open(debate_id)
+        live = await self._open(debate_id, visitor)
         return export_debate(live.debate, live.turns, format)
 
     # --- models -----------------------------------------------------------------------------------
 
-    async def models(self) -> tuple[ModelState, ...]:
+    async def models(self, *, visitor: Visitor = OPERATOR) -> tuple[ModelState, ...]:
         """Models of the catalog, and those that reachable servers report beyond it."""
-        return await self._models.states()
+        states = await self._models.states()
+        if not (visitor.operator or self.settings.any_model):
+            states = tuple(state for state in states if state.label in self.catalog.models)
+        return tuple(self._shown(state, visitor) for state in states)
 
-    async def endpoints(self) -> tuple[EndpointState, ...]:
+    async def endpoints(self, *, visitor: Visitor = OPERATOR) -> tuple[EndpointState, ...]:
         """The endpoints of the catalog and whether they answer."""
-        return await self._models.endpoint_states()
+        states = await self._models.endpoint_states()
+        hidden = {} if self._sees_addresses(visitor) else {"address": ""}
+        return tuple(self._shown(state, visitor).model_copy(update=hidden) for state in states)
 
-    def pull(self, label: str) -> AsyncGenerator[Progress, None]:
+    def pull(self, label: str, *, visitor: Visitor = OPERATOR) -> AsyncGenerator[Progress, None]:
         """Fetch a model's weights: into the cache, or by the Ollama server it lives on."""
+        self._only_who_manages(visitor)
         return self._models.pull(label)
 
-    async def unload(self, label: str) -> None:
+    async def unload(self, label: str, *, visitor: Visitor = OPERATOR) -> None:
         """Free the memory a model holds."""
+        self._only_who_manages(visitor)
         await self._models.unload(label)
 
-    def reload_catalog(self) -> Catalog:
+    def reload_catalog(self, *, visitor: Visitor = OPERATOR) -> Catalog:
         """Read models.yaml and personas/ again. Raises CatalogError; the old catalog stays."""
+        self._only_who_manages(visitor)
         try:
             self._models.catalog = load_catalog(self.settings.models, self.settings.personas)
         except CatalogError as error:
@@ -223,8 +244,24 @@ class DebateApp:
                 self._live = LiveDebates(self._store, self._models.get, unwatched)
             return self._live
 
-    async def _open(self, debate_id: str) -> LiveDebate:
-        return await (await self._ready()).open(debate_id)
+    async def _open(self, debate_id: str, visitor: Visitor) -> LiveDebate:
+        live = await (await self._ready()).open(debate_id)
+        if visitor.operator or not self.settings.owners or live.debate.owner == visitor.owner:
+            return live
+        raise no_debate(debate_id)
+
+    def _sees_addresses(self, visitor: Visitor) -> bool:
+        return visitor.operator or self.settings.show_addresses
+
+    def _shown(self, state: State, visitor: Visitor) -> State:
+        """The state without its reason where that could name an address."""
+        if state.usable or self._sees_addresses(visitor):
+            return state
+        return state.model_copy(update={"reason": "not available here"})
+
+    def _only_who_manages(self, visitor: Visitor) -> None:
+        if not (visitor.operator or self.settings.manage_models):
+            raise NotAllowed("Models and catalog are the operator's here.")
 
     async def _start(
         self,
@@ -233,7 +270,8 @@ class DebateApp:
         rounds: int,
         language: str,
         seed: int | None,
-        owner: str,
+        keys: dict[str, str],
+        visitor: Visitor,
     ) -> str:
         topic = self._text(topic, "topic")
         if not 1 <= rounds <= self.settings.max_rounds:
@@ -249,7 +287,7 @@ class DebateApp:
             language=self._text(language, "language")[:60],
             seed=seed,
             tip=first,
-            owner=owner,
+            owner=visitor.owner,
             created_at=moment,
         )
         opening = Turn(

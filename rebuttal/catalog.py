@@ -92,6 +92,13 @@ class Endpoint(Record):
         return self
 
 
+class Price(Record):
+    """What a million tokens cost, in the currency of the settings."""
+
+    input: Annotated[float, Field(ge=0)]
+    output: Annotated[float, Field(ge=0)]
+
+
 class Model(Record):
     """A model one can seat. ``label`` is its key in models.yaml and its name on the page."""
 
@@ -109,6 +116,8 @@ class Model(Record):
     """``whole`` transcript, or the ``last`` turn of the opponents only (tiny models)."""
     reasoning: Literal["none", "minimal", "low", "medium", "high"] | None = None
     extra: Extra = Field(default_factory=dict)
+    price: Price | None = None
+    """None is unknown; models of an endpoint without a key cost nothing anyway."""
     listed: bool = True
     """False for a model that the server reported and the file does not name."""
 

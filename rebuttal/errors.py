@@ -3,7 +3,10 @@
 RebuttalError                 what happened (message) and what to do now (hint)
 ├── InvalidInput              a person asked for something that cannot be
 │   └── CatalogError          models.yaml or a persona: file, line and field
-├── NotFound                  no such debate, turn, model or persona
+├── NotFound                  no such debate, turn, model or persona, or not the visitor's
+├── NotAllowed                the settings keep visitors from it
+├── Busy                      a cap is reached; worth another try later
+├── BudgetSpent               no tokens or money are left for it, or the operator said halt
 ├── StaleTip                  somebody else moved the debate on meanwhile
 ├── StoreError                disk full, read-only, locked, database away
 ├── WeightsError              the built-in weights are missing, cut or not the expected ones
@@ -41,6 +44,20 @@ class CatalogError(InvalidInput): ...
 
 
 class NotFound(RebuttalError): ...
+
+
+class NotAllowed(RebuttalError): ...
+
+
+class Busy(RebuttalError):
+    """``retry_after`` is in seconds."""
+
+    def __init__(self, message: str, hint: str = "", retry_after: float = 60.0) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
+
+
+class BudgetSpent(RebuttalError): ...
 
 
 class StaleTip(RebuttalError): ...

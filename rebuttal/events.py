@@ -7,6 +7,13 @@ from typing import Literal
 from rebuttal.records import Record, Turn
 
 
+class DebateWaiting(Record):
+    """All places are taken; this debate is number ``position`` in line, from 1."""
+
+    kind: Literal["debate_waiting"] = "debate_waiting"
+    position: int
+
+
 class TurnStarted(Record):
     """A seat begins to speak. ``context`` and ``prompt_tokens`` (an estimate) fill its meter."""
 
@@ -85,7 +92,8 @@ class DebateFinished(Record):
 
 
 DebateEvent = (
-    TurnStarted
+    DebateWaiting
+    | TurnStarted
     | TurnWaiting
     | TurnDelta
     | TurnDiscarded

@@ -41,6 +41,21 @@ class Persona(Record):
     emoji: Annotated[str, Field(max_length=8)] | None = None
 
 
+class Visitor(Record):
+    """Who asks for something, as a surface has found out; never what a request says of itself."""
+
+    owner: str
+    """Marks debates as theirs: of a signed cookie, or of a name that signed in."""
+    network: Annotated[str, Field(max_length=64)] = ""
+    """The network address that limits count beside the owner; empty where there is none."""
+    operator: bool = False
+    """Whoever runs this Rebuttal: sees every debate and is not limited."""
+
+
+OPERATOR = Visitor(owner="", operator=True)
+"""The person at this machine: the terminal, a notebook, and the page of the local profile."""
+
+
 class Seat(Record):
     """What a person asks for: a place at the table, by the keys of the catalog."""
 

@@ -1,35 +1,88 @@
-"""Environment, .env and command line -> Settings: what the person who runs Rebuttal decides."""
+"""Environment, .env and command line -> Settings: what the person who runs Rebuttal decides.
+
+A profile says who comes in: ``local`` the person at this machine, ``lan`` the people of a house,
+``public`` strangers. Settings in ``BY_PROFILE`` have a default for each.
+"""
 
 from __future__ import annotations
 
 import os
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal, get_args
 
 from dotenv import dotenv_values
 from platformdirs import user_cache_path, user_data_path
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from rebuttal.errors import InvalidInput
 
 HOME = Path(__file__).resolve().parent.parent
 """The checkout (or the installed package's parent): models.yaml and personas/ lie here."""
 
-OPTIONS = ("host", "port", "share", "models", "personas", "data")
+OPTIONS = ("profile", "host", "port", "share", "auth", "models", "personas", "data")
 """The settings that are also options of the command line."""
+
+Profile = Literal["local", "lan", "public"]
+PROFILES: tuple[Profile, ...] = get_args(Profile)
+
+BY_PROFILE: dict[str, tuple[Any, Any, Any]] = {
+    # Who sees and may do what.
+    "owners": (False, True, True),
+    "manage_models": (True, False, False),
+    "any_model": (True, True, False),
+    "show_addresses": (True, True, False),
+    "own_keys": (False, False, True),
+    # How much at once.
+    "max_rounds": (10, 10, 5),
+    "running": (50, 30, 8),
+    "waiting": (50, 50, 40),
+    "running_per_visitor": (None, 4, 2),
+    "running_per_network": (None, None, 6),
+    # Requests a minute, and event streams at once.
+    "requests_per_visitor": (None, 1200, 300),
+    "requests_per_network": (None, None, 1200),
+    "streams_per_visitor": (None, 16, 10),
+    "streams_per_network": (None, 200, 40),
+    "streams": (1000, 1000, 800),
+    # Budgets.
+    "tokens_per_debate": (None, None, 40_000),
+    "tokens_per_visitor": (None, None, 200_000),
+    "tokens_per_network": (None, None, 500_000),
+    "tokens_per_day": (None, None, 5_000_000),
+    "money_per_debate": (None, None, 0.05),
+    "money_per_visitor": (None, None, 0.2),
+    "money_per_network": (None, None, 0.5),
+    "money_per_day": (None, None, 2.0),
+}
+"""The defaults of settings that depend on the profile, in the order of ``PROFILES``."""
 
 Seconds = Annotated[float, Field(gt=0)]
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
+Count = Annotated[int, Field(ge=1)] | None
+Money = Annotated[float, Field(ge=0)] | None
+Names = Annotated[tuple[str, ...], NoDecode]
+"""In a variable: separated by commas."""
 
 
 class Settings(BaseSettings):
     """Each field is also the variable ``REBUTTAL_<FIELD>``, in the environment or in ``.env``."""
 
     model_config = SettingsConfigDict(
-        env_prefix="REBUTTAL_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix="REBUTTAL_",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        env_parse_none_str="none",
     )
 
+    profile: Profile = Field(
+        "local",
+        description="Who comes in: local, lan or public. Without it: public with --share and on "
+        "Spaces, lan where --host lets other machines in, else local.",
+    )
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every network.")
     port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
         None, description="Port of the page. Without it: 7860, or the next free one."
@@ -52,9 +105,73 @@ class Settings(BaseSettings):
     )
     weights: UserPath | None = Field(None, description="The GGUF file of the built-in model.")
     offline: bool = Field(False, description="Never fetch weights.")
-    max_rounds: Annotated[int, Field(ge=1, le=1000)] = Field(
-        10, description="Most rounds one start or follow-up may ask for."
+    auth: UserPath | None = Field(
+        None, description="File of users who may sign in; without it nobody has to."
     )
+    hosts: Names = Field(
+        (), description="Names this server is reached by, beside its own; *.NAME for all below."
+    )
+    proxies: Names = Field(
+        (),
+        description="Addresses or networks of the proxies in front, whose X-Forwarded headers "
+        "are believed.",
+    )
+    framed_by: Names = Field((), description="Origins of pages that may show this one in a frame.")
+    secret: str | None = Field(
+        None,
+        description="Signs the visitors' cookies; several processes need the same. Without it: a "
+        "random one, kept in the data folder.",
+        repr=False,
+        min_length=32,
+    )
+    owners: bool = Field(
+        ..., description="A debate belongs to the visitor who began it, and is closed to others."
+    )
+    manage_models: bool = Field(
+        ..., description="Visitors may pull and unload models and reload the catalog."
+    )
+    any_model: bool = Field(
+        ..., description="Visitors may seat models that servers report beyond models.yaml."
+    )
+    show_addresses: bool = Field(..., description="Visitors see the addresses of endpoints.")
+    own_keys: bool = Field(..., description="Visitors may bring a key of their own for one debate.")
+    max_rounds: Annotated[int, Field(ge=1, le=1000)] = Field(
+        ..., description="Most rounds one start or follow-up may ask for."
+    )
+    running: Annotated[int, Field(ge=1)] = Field(
+        ..., description="Debates that speak at once; further ones wait in line."
+    )
+    waiting: Annotated[int, Field(ge=0)] = Field(
+        ..., description="Debates that may wait in line; further starts are refused."
+    )
+    running_per_visitor: Count = Field(
+        ..., description="Debates of one visitor that speak or wait at once."
+    )
+    running_per_network: Count = Field(
+        ..., description="Debates from one network address that speak or wait at once."
+    )
+    requests_per_visitor: Count = Field(..., description="Requests of one visitor a minute.")
+    requests_per_network: Count = Field(
+        ..., description="Requests from one network address a minute."
+    )
+    streams_per_visitor: Count = Field(..., description="Event streams of one visitor at once.")
+    streams_per_network: Count = Field(
+        ..., description="Event streams to one network address at once."
+    )
+    streams: Annotated[int, Field(ge=1, le=1500)] = Field(..., description="Event streams at once.")
+    currency: str = Field("USD", description="The currency of prices in models.yaml and budgets.")
+    tokens_per_debate: Count = Field(..., description="Tokens that one debate may cost.")
+    tokens_per_visitor: Count = Field(..., description="Tokens that one visitor may cost a day.")
+    tokens_per_network: Count = Field(
+        ..., description="Tokens that one network address may cost a day."
+    )
+    tokens_per_day: Count = Field(..., description="Tokens that all may cost a day.")
+    money_per_debate: Money = Field(..., description="Money that one debate may cost.")
+    money_per_visitor: Money = Field(..., description="Money that one visitor may cost a day.")
+    money_per_network: Money = Field(
+        ..., description="Money that one network address may cost a day."
+    )
+    money_per_day: Money = Field(..., description="Money that all may cost a day.")
     memory_mib: Annotated[int, Field(ge=128)] | None = Field(
         None,
         description="Memory for embedded models together, in MiB. Without it: half the machine.",
@@ -70,6 +187,28 @@ class Settings(BaseSettings):
         8000, description="Characters after which a turn is cut."
     )
 
+    @field_validator("hosts", "proxies", "framed_by", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_by_profile(cls, values: dict[str, Any]) -> dict[str, Any]:
+        profile = values.get("profile") or _usual_profile(values)
+        if profile not in PROFILES:
+            return values  # refused by the field itself
+        defaults = {name: by[PROFILES.index(profile)] for name, by in BY_PROFILE.items()}
+        return {**defaults, **values, "profile": profile}
+
+    @model_validator(mode="after")
+    def _a_share_link_is_public(self) -> Settings:
+        if self.share and self.profile != "public":
+            raise ValueError(f"a share link lets strangers in; {self.profile!r} is not for them")
+        return self
+
 
 def load_settings(**overrides: object) -> Settings:
     """Settings from the environment and .env; ``overrides`` that are not None win.
@@ -84,10 +223,10 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as exc:
         error = exc.errors(include_url=False, include_input=False)[0]
-        name = str(error["loc"][0])
+        name = str(error["loc"][0]) if error["loc"] else "profile"
         option = f"--{name} or " if name in OPTIONS else ""
         hint = f"Set with {option}REBUTTAL_{name.upper()}."
-        raise InvalidInput(f"{name}: {error['msg']}", hint) from None
+        raise InvalidInput(f"{name}: {error['msg'].removeprefix('Value error, ')}", hint) from None
     except (UnicodeDecodeError, OSError) as exc:
         raise _unreadable(exc) from None
 
@@ -104,6 +243,18 @@ def read_key(variable: str) -> str | None:
     except (UnicodeDecodeError, OSError) as exc:
         raise _unreadable(exc) from None
     return key or None
+
+
+def _usual_profile(values: dict[str, Any]) -> Profile:
+    share = str(values.get("share", "")).casefold()
+    if share in ("1", "true", "yes", "on", "t", "y") or "SPACE_ID" in os.environ:
+        return "public"
+    host = str(values.get("host") or "127.0.0.1").strip("[]")
+    try:
+        here = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        here = False
+    return "local" if here else "lan"
 
 
 def _unreadable(exc: UnicodeDecodeError | OSError) -> InvalidInput:

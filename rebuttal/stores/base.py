@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from rebuttal.errors import NotFound
 from rebuttal.records import Debate, Turn
+
+
+def no_debate(debate_id: str) -> NotFound:
+    """A foreign debate and a missing one look the same."""
+    return NotFound(f"no debate has the id {debate_id!r}")
 
 
 class DebateStore(Protocol):

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from rebuttal.errors import InvalidInput, NotFound, RebuttalError, StaleTip, StoreError
 from rebuttal.records import Debate, Turn
+from rebuttal.stores.base import no_debate
 from rebuttal.stores.sql_database import Database, Work
 from rebuttal.stores.sql_rows import (
     DEBATES,
@@ -83,7 +84,7 @@ class SqlStore:
             query = sa.select(DEBATES).where(DEBATES.c.id == known(debate_id))
             row = connection.execute(query).one_or_none()
             if row is None:
-                raise _no_debate(debate_id)
+                raise no_debate(debate_id)
             return debate_of(row)
 
         return await self._read(work)
@@ -158,7 +159,7 @@ class SqlStore:
         def work(connection: sa.Connection) -> None:
             query = sa.delete(DEBATES).where(DEBATES.c.id == known(debate_id))
             if not connection.execute(query).rowcount:
-                raise _no_debate(debate_id)
+                raise no_debate(debate_id)
 
         await self._write(work)
 
@@ -177,7 +178,7 @@ class SqlStore:
         query = sa.select(TURNS).where(which).order_by(TURNS.c.seq)
         turns = await self._read(lambda at: tuple(turn_of(row) for row in at.execute(query)))
         if not turns:
-            raise _no_debate(debate_id)
+            raise no_debate(debate_id)
         return turns
 
     async def _read(self, work: Work[T]) -> T:
@@ -199,12 +200,8 @@ class SqlStore:
         return asyncio.get_running_loop().run_in_executor(threads, transact, work)
 
 
-def _no_debate(debate_id: str) -> NotFound:
-    return NotFound(f"no debate has the id {debate_id!r}")
-
-
 def _stale_or_missing(connection: sa.Connection, debate_id: str) -> RebuttalError:
     query = sa.select(DEBATES.c.seq).where(DEBATES.c.id == known(debate_id))
     if connection.execute(query).first() is None:
-        return _no_debate(debate_id)
+        return no_debate(debate_id)
     return StaleTip(f"debate {debate_id!r} has moved on meanwhile", "Reload it and try again.")
