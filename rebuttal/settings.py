@@ -166,12 +166,16 @@ class Settings(BaseSettings):
         ..., description="Tokens that one network address may cost a day."
     )
     tokens_per_day: Count = Field(..., description="Tokens that all may cost a day.")
-    money_per_debate: Money = Field(..., description="Money that one debate may cost.")
-    money_per_visitor: Money = Field(..., description="Money that one visitor may cost a day.")
-    money_per_network: Money = Field(
-        ..., description="Money that one network address may cost a day."
+    money_per_debate: Money = Field(
+        ..., description="Money that one debate may cost, in the currency."
     )
-    money_per_day: Money = Field(..., description="Money that all may cost a day.")
+    money_per_visitor: Money = Field(
+        ..., description="Money that one visitor may cost a day, in the currency."
+    )
+    money_per_network: Money = Field(
+        ..., description="Money that one network address may cost a day, in the currency."
+    )
+    money_per_day: Money = Field(..., description="Money that all may cost a day, in the currency.")
     memory_mib: Annotated[int, Field(ge=128)] | None = Field(
         None,
         description="Memory for embedded models together, in MiB. Without it: half the machine.",
@@ -180,9 +184,13 @@ class Settings(BaseSettings):
     unwatched_after: Seconds = Field(
         60, description="Seconds without a watcher after which a debate pauses."
     )
-    first_token_within: Seconds = Field(120, description="Deadline for a turn's first token.")
-    silence_within: Seconds = Field(30, description="Longest silence between two tokens.")
-    turn_within: Seconds = Field(300, description="Deadline for a whole turn.")
+    first_token_within: Seconds = Field(
+        120, description="Seconds until a turn's first token must have come."
+    )
+    silence_within: Seconds = Field(
+        30, description="Seconds of silence between two tokens after which a turn ends."
+    )
+    turn_within: Seconds = Field(300, description="Seconds after which a turn ends.")
     max_turn_chars: Annotated[int, Field(ge=100)] = Field(
         8000, description="Characters after which a turn is cut."
     )
