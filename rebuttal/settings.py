@@ -209,6 +209,8 @@ class Settings(BaseSettings):
         if profile not in PROFILES:
             return values  # refused by the field itself
         defaults = {name: by[PROFILES.index(profile)] for name, by in BY_PROFILE.items()}
+        if values.get("auth"):
+            defaults["owners"] = True  # people with names of their own have debates of their own
         return {**defaults, **values, "profile": profile}
 
     @model_validator(mode="after")

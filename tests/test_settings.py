@@ -194,3 +194,13 @@ def test_a_key_comes_from_the_environment_then_from_the_file(
 def test_a_key_with_dollar_signs_is_left_as_it_is(folder: Path) -> None:
     dotenv(folder, "SOME_API_KEY=a$b${HOME}c\n")
     assert read_key("SOME_API_KEY") == "a$b${HOME}c"
+
+
+def test_who_signs_in_has_debates_of_their_own_also_locally(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not load_settings().owners
+    assert load_settings(auth=folder / "users").owners
+    monkeypatch.setenv("REBUTTAL_AUTH", "users")
+    assert load_settings().owners
+    assert not load_settings(owners=False).owners
