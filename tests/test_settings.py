@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from rebuttal.errors import InvalidInput
-from rebuttal.settings import OPTIONS, Settings, load_settings, read_key
+from rebuttal.settings import BY_PROFILE, OPTIONS, PROFILES, Settings, load_settings, read_key
+from tests.settings_page import rows, rows_on_the_page
 
 
 @pytest.fixture(autouse=True)
@@ -16,6 +17,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder, and none of our variables set."""
     for name in Settings.model_fields:
         monkeypatch.delenv(f"REBUTTAL_{name.upper()}", raising=False)
+    monkeypatch.delenv("SPACE_ID", raising=False)
     monkeypatch.delenv("SOME_API_KEY", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -194,6 +196,122 @@ def test_a_key_comes_from_the_environment_then_from_the_file(
 def test_a_key_with_dollar_signs_is_left_as_it_is(folder: Path) -> None:
     dotenv(folder, "SOME_API_KEY=a$b${HOME}c\n")
     assert read_key("SOME_API_KEY") == "a$b${HOME}c"
+
+
+def test_the_page_of_settings_is_what_the_code_says() -> None:
+    expected, there = [*rows()], rows_on_the_page()
+    missing = [row for row in expected if row not in there]
+    wrong = [row for row in there if row not in expected]
+    told = "\n".join(["to add to docs/settings.md:", *missing, "to take away:", *wrong])
+    assert not missing, told
+    assert not wrong, told
+    assert len(there) == len(expected), "a row is there twice"
+
+
+@pytest.mark.parametrize(
+    ("given", "profile"),
+    [
+        ({}, "local"),
+        ({"HOST": "localhost"}, "local"),
+        ({"HOST": "::1"}, "local"),
+        ({"HOST": "127.0.0.7"}, "local"),
+        ({"HOST": "0.0.0.0"}, "lan"),
+        ({"HOST": "192.168.1.20"}, "lan"),
+        ({"HOST": "debates.example"}, "lan"),
+        ({"HOST": "0.0.0.0", "PROFILE": "local"}, "local"),
+        ({"HOST": "0.0.0.0", "PROFILE": "public"}, "public"),
+        ({"SHARE": "true"}, "public"),
+        ({"PROFILE": "lan"}, "lan"),
+    ],
+)
+def test_the_profile_follows_from_who_is_let_in(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], profile: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"REBUTTAL_{name}", value)
+    assert load_settings().profile == profile
+
+
+def test_on_a_space_everybody_is_a_stranger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPACE_ID", "somebody/rebuttal")
+    settings = load_settings()
+    assert settings.profile == "public"
+    assert not settings.manage_models
+    assert settings.owners
+
+
+def test_an_option_chooses_the_profile() -> None:
+    assert load_settings(profile="public").profile == "public"
+    assert load_settings(share=True).profile == "public"
+
+
+@pytest.mark.parametrize("profile", ["local", "lan"])
+def test_a_share_link_for_friends_only_is_refused(profile: str) -> None:
+    with pytest.raises(InvalidInput, match="share link") as caught:
+        load_settings(profile=profile, share=True)
+    assert "REBUTTAL_PROFILE" in caught.value.hint
+
+
+def test_a_profile_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"^profile: ") as caught:
+        load_settings(profile="friends")
+    assert "--profile" in caught.value.hint
+
+
+@pytest.mark.parametrize(("place", "profile"), [*enumerate(PROFILES)])
+def test_a_profile_gives_every_limit_its_default(place: int, profile: str) -> None:
+    settings = load_settings(profile=profile)
+    assert {name: getattr(settings, name) for name in BY_PROFILE} == {
+        name: defaults[place] for name, defaults in BY_PROFILE.items()
+    }
+
+
+def test_one_limit_can_be_set_against_its_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REBUTTAL_PROFILE", "public")
+    monkeypatch.setenv("REBUTTAL_RUNNING", "3")
+    settings = load_settings()
+    assert (settings.running, settings.waiting) == (3, BY_PROFILE["waiting"][2])
+
+
+LIMITS = [name for name, defaults in BY_PROFILE.items() if defaults[0] is None]
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_limit_is_taken_away_by_none(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    assert getattr(load_settings(profile="public"), limit) is not None
+    monkeypatch.setenv(f"REBUTTAL_{limit.upper()}", "none")
+    assert getattr(load_settings(profile="public"), limit) is None
+    monkeypatch.delenv(f"REBUTTAL_{limit.upper()}")
+    dotenv(folder, f"REBUTTAL_{limit.upper()}=none\n")
+    assert getattr(load_settings(profile="public"), limit) is None
+
+
+@pytest.mark.parametrize("limit", ["running", "waiting", "streams", "max_rounds"])
+def test_a_limit_that_always_needs_a_number_is_not_taken_away(
+    monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setenv(f"REBUTTAL_{limit.upper()}", "none")
+    with pytest.raises(InvalidInput, match=f"^{limit}: "):
+        load_settings()
+
+
+def test_names_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REBUTTAL_HOSTS", "debates.example, *.debates.example,")
+    assert load_settings().hosts == ("debates.example", "*.debates.example")
+
+
+def test_the_secret_is_long_and_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REBUTTAL_SECRET", "short-one")
+    with pytest.raises(InvalidInput, match="32") as caught:
+        load_settings()
+    assert "short-one" not in f"{caught.value.message} {caught.value.hint}"
+    secret = "open-sesame-" * 4
+    monkeypatch.setenv("REBUTTAL_SECRET", secret)
+    settings = load_settings()
+    assert settings.secret == secret
+    assert "sesame" not in f"{settings!r} {settings}"
 
 
 def test_who_signs_in_has_debates_of_their_own_also_locally(

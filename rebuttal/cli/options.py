@@ -44,9 +44,11 @@ SETTINGS = {
 """Settings that are options of every command."""
 
 PAGE_SETTINGS = {
+    "profile": _field("profile", str | None, "PROFILE"),
     "host": _field("host", str | None, "ADDRESS"),
     "port": _field("port", int | None, "PORT"),
     "share": _field("share", bool | None, ""),
+    "auth": _field("auth", Path | None, "FILE"),
     **SETTINGS,
 }
 """Settings that are options where the page is served."""
