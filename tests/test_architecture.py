@@ -31,12 +31,14 @@ FLOORS = {
         "rebuttal.export",
         "rebuttal.providers",
         "rebuttal.stores",
+        "rebuttal.users",
     ),
     2: (
         "rebuttal.events",
         "rebuttal.catalog",
         "rebuttal.strict_yaml",
         "rebuttal.settings",
+        "rebuttal.private_file",
         "rebuttal.providers.base",
         "rebuttal.stores.base",
     ),
@@ -53,6 +55,7 @@ NEIGHBOURS = {
 
 HOMES = {
     "gradio": ("rebuttal.ui", "debate_app"),
+    "spaces": ("debate_app",),
     "fastapi": ("rebuttal.ui", "rebuttal.web"),
     "starlette": ("rebuttal.ui", "rebuttal.web"),
     "uvicorn": ("rebuttal.ui", "rebuttal.web"),
@@ -66,7 +69,7 @@ HOMES = {
     "xllamacpp": ("rebuttal.providers.llama_cpp",),
     "psutil": ("rebuttal.providers",),
     "huggingface_hub": ("rebuttal.providers.weights",),
-    "filelock": ("rebuttal.providers.weights", "rebuttal.users", "rebuttal.web.secret"),
+    "filelock": ("rebuttal.providers.weights", "rebuttal.private_file"),
     "itsdangerous": ("rebuttal.web.cookie",),
     "argon2": ("rebuttal.users",),
     "yaml": ("rebuttal.strict_yaml",),
