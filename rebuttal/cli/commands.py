@@ -19,6 +19,7 @@ from rebuttal.cli.lists import print_debates, print_models, print_personas
 from rebuttal.cli.options import DONE, PAGE_SETTINGS, as_command, parse_seat, parse_seats
 from rebuttal.cli.stage import Stage
 from rebuttal.cli.terminal import stderr, stdout
+from rebuttal.cli.users import user
 from rebuttal.settings import Settings
 
 OpenApp = Callable[[Settings], DebateApp]
@@ -144,6 +145,7 @@ def terminal(serve: Serve, open_app: OpenApp = DebateApp) -> typer.Typer:
     typed.command("pull")(_command(pull, open_app))
     typed.command("list")(_command(list_debates, open_app))
     typed.command("show", context_settings=_IDS)(_command(show, open_app))
+    typed.add_typer(user(_typer("Who may sign in.")), name="user")
     return typed
 
 

@@ -43,12 +43,15 @@ SETTINGS = {
 }
 """Settings that are options of every command."""
 
+AUTH = {"auth": _field("auth", Path | None, "FILE")}
+"""Names the file of users, where they are added and where they sign in."""
+
 PAGE_SETTINGS = {
     "profile": _field("profile", str | None, "PROFILE"),
     "host": _field("host", str | None, "ADDRESS"),
     "port": _field("port", int | None, "PORT"),
     "share": _field("share", bool | None, ""),
-    "auth": _field("auth", Path | None, "FILE"),
+    **AUTH,
     **SETTINGS,
 }
 """Settings that are options where the page is served."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-from pathlib import Path
-
-from filelock import FileLock
 
 from rebuttal.errors import StoreError
+from rebuttal.private_file import only_writer, write_private
 from rebuttal.settings import Settings
 
 MIN_LENGTH = 32
@@ -21,12 +18,12 @@ def load_secret(settings: Settings) -> str:
     file = settings.data / "secret"
     try:
         settings.data.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{file}.lock", timeout=10):
+        with only_writer(file):
             if not file.exists():
-                _write_whole(file, secrets.token_urlsafe(32))
+                write_private(file, secrets.token_urlsafe(32))
             secret = file.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "not a text"
+        reason = (exc.strerror or "no answer") if isinstance(exc, OSError) else "not a text"
         raise StoreError(
             f"The file 'secret' in the data folder cannot be used: {reason}.",
             "Let this user write there, or set REBUTTAL_SECRET.",
@@ -37,15 +34,3 @@ def load_secret(settings: Settings) -> str:
             "Delete it: a new one is made, and visitors lose sight of their debates.",
         )
     return secret
-
-
-def _write_whole(file: Path, text: str) -> None:
-    """A crash leaves no half a file, and nobody else ever reads it."""
-    draft = file.with_name(f"{file.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(file)
