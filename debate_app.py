@@ -45,6 +45,8 @@ def claim_gpu() -> None:
     import spaces
 
     spaces.GPU(_idle)
+    # Read again by Gradio, which would let a single event wait for its turn.
+    del os.environ["SPACES_ZERO_GPU"]
 
 
 def _idle() -> None:

@@ -197,6 +197,22 @@ async def test_what_is_here_is_not_fetched(tmp_path: Path, cache: WeightsCache) 
     assert [step.text for step in await fetched(cache)] == ["tiny.gguf is here"]
 
 
+async def test_what_the_hub_already_brought_is_not_fetched(
+    tmp_path: Path, cache: WeightsCache
+) -> None:
+    assert WEIGHTS.repo
+    name = f"models--{WEIGHTS.repo.replace('/', '--')}"
+    blob = put(tmp_path / "hub" / "hub" / name / "blobs" / "b1", CONTENT + b"of another size")
+    file = tmp_path / "hub" / "hub" / name / "snapshots" / "c0ffee" / "tiny.gguf"
+    file.parent.mkdir(parents=True)
+    file.symlink_to(blob)
+    assert cache.find(WEIGHTS) is None
+    put(blob)
+    assert await cache.verified(WEIGHTS) == file
+    assert [progress.text for progress in await fetched(cache)][-1] == "tiny.gguf is here"
+    assert not cached(tmp_path).exists()
+
+
 async def test_without_the_package_the_hub_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: WeightsCache
 ) -> None:

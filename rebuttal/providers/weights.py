@@ -43,7 +43,7 @@ class WeightsCache:
         self._fetches: dict[Weights, _Fetch] = {}
 
     def find(self, weights: Weights) -> Path | None:
-        """Where the file lies: a path that was set, the installed data package, the cache.
+        """Where the file lies: a path that was set, the installed data package, a cache.
 
         Only looks for it; ``verified`` also checks it. Raises WeightsError for a setting that
         points to no file.
@@ -62,7 +62,7 @@ class WeightsCache:
         if packaged:
             return packaged
         cached = self._target(weights)
-        return cached if cached.is_file() else None
+        return cached if cached.is_file() else _in_hub_cache(weights)
 
     async def verified(self, weights: Weights) -> Path | None:
         """The file, checked; None where it is missing and can be fetched.
@@ -189,6 +189,22 @@ class _Fetch:
                 pass
         finally:
             await steps.aclose()
+
+
+def _in_hub_cache(weights: Weights) -> Path | None:
+    """The file where huggingface_hub keeps it, as a Space does that fetched it while it was built.
+
+    The folder is found by hand: importing the library takes longer than all else here.
+    """
+    if not weights.repo or not weights.file:
+        return None
+    home = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
+    hub = Path(os.environ.get("HF_HUB_CACHE") or Path(home, "hub"))
+    snapshots = hub / f"models--{weights.repo.replace('/', '--')}" / "snapshots"
+    for file in (folder / weights.file for folder in snapshots.glob("*")):
+        if file.is_file() and weights.size in (None, file.stat().st_size):
+            return file
+    return None
 
 
 def _in_package(weights: Weights) -> Path | None:
