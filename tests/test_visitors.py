@@ -14,9 +14,8 @@ import pytest
 from rebuttal.errors import InvalidInput, StoreError
 from rebuttal.records import OPERATOR
 from rebuttal.settings import Settings, load_settings
-from rebuttal.web.cookie import LIFE
 from rebuttal.web.secret import load_secret
-from rebuttal.web.visitors import RENEWED_AFTER, Visitors
+from rebuttal.web.visitors import LIFE, RENEWED_AFTER, Visitors
 
 HOME_NETWORK = "203.0.113.7"
 NOON = 1_800_000_000.0
@@ -120,7 +119,7 @@ def forgeries(cookie: str) -> Iterator[str]:
     yield f"{name}=.{signature}"
     yield f"{name}={payload}.{signature[::-1]}"
     yield f"{name}={payload[:-4]}AAAA.{signature}"
-    yield f"{name}={'A' * 1025}"
+    yield f"{name}={'A' * 2049}"
     yield f"{name}=\xff\x00"
     yield f"other={value}"
     for at in range(0, len(value) - 1, 5):
@@ -176,7 +175,7 @@ def test_a_cookie_counts_for_a_year_and_is_renewed_when_the_page_is_opened(tmp_p
 
 def test_the_cookie_is_hidden_from_scripts_and_from_other_sites(tmp_path: Path) -> None:
     there = visitors(tmp_path)
-    plain = ["Path=/", f"Max-Age={LIFE}", "HttpOnly", "SameSite=Lax"]
+    plain = [f"Max-Age={LIFE}", "Path=/", "HttpOnly", "SameSite=Lax"]
     assert attributes(there) == plain
     assert attributes(there, scheme="https") == [*plain, "Secure"]
     assert new_cookie(there, scheme="https").startswith("__Host-rebuttal-")

@@ -1,4 +1,4 @@
-"""The signed cookie of a visitor's browser: what it carries, and how it is sealed and read."""
+"""A signed cookie: how a record is sealed into one, and read from requests again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 from itsdangerous import BadData, URLSafeSerializer
 from pydantic import Field, ValidationError
@@ -17,10 +17,8 @@ from rebuttal.settings import Settings
 Scope = Mapping[str, Any]
 """What ASGI says of a request."""
 
-LIFE = 365 * 24 * 3600
-"""Seconds that a browser keeps it, and that it counts."""
 HEADER_BYTES = 8192
-VALUE_BYTES = 1024
+VALUE_BYTES = 2048
 VALUES = 4
 """Caps on what is looked at; a browser sends one value of ours, after a change of kind two."""
 
@@ -32,30 +30,20 @@ def random_id() -> str:
     return secrets.token_urlsafe(16)
 
 
-class Session(Record):
-    """Somebody has signed in. ``mark`` must still be what ``owner`` is known by."""
+class Sealed(Record):
+    """What a cookie may carry. ``issued`` are seconds since 1970."""
 
-    owner: Annotated[str, Field(min_length=3, max_length=100)]
-    id: Random
-    since: int
-    mark: Annotated[str, Field(max_length=64)] = ""
-
-
-class Ticket(Record):
-    """What the cookie says: whose browser it is, and perhaps who has signed in there."""
-
-    id: Random
     issued: int
-    session: Session | None = None
-    known: Annotated[str, Field(max_length=100)] = ""
-    """Who signed in here last. Guesses at the name from elsewhere do not lock this browser out."""
 
 
-class Cookie:
-    """Seals tickets and finds them in requests. Of one key and profile; others see nothing in it.
+T = TypeVar("T", bound=Sealed)
 
-    ``framed``: pages of other sites may show ours in a frame, so the cookie must come along there.
-    ``space_hosts``: names behind which everything is https, whatever this process sees.
+
+class Browsers:
+    """What every cookie of ours must know: the key, the profile, and how browsers reach us.
+
+    Of another key or profile a cookie is nothing. On a Space our page lies in a frame of another
+    site, and https ends before us, at the names in SPACE_HOST.
     """
 
     def __init__(
@@ -65,62 +53,75 @@ class Cookie:
         environment: Mapping[str, str],
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self.key = f"{settings.profile} {secret}"
         self._clock = clock
         self._framed = bool(settings.framed_by) or "SPACE_ID" in environment
-        hosts = environment.get("SPACE_HOST", "").split(",")
-        self._https_hosts = {host.strip().casefold().encode() for host in hosts if host.strip()}
-        purpose = f"rebuttal {settings.profile} visitor"
-        self._serializer = URLSafeSerializer(
-            secret,
-            salt=purpose,
-            signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
-        )
-        # Ports share cookies: two Rebuttals on one machine must not overwrite each other's.
-        self._name = f"rebuttal-{hashlib.sha256(f'{purpose} {secret}'.encode()).hexdigest()[:8]}"
+        self._https_hosts = frozenset(space_hosts(environment))
 
     def now(self) -> int:
-        """Seconds, as tickets are dated."""
+        """Seconds since 1970."""
         return int(self._clock())
-
-    def read(self, scope: Scope) -> Ticket | None:
-        """The ticket of a request; None for none, and for one that is forged, altered or old."""
-        for value in self._values(scope):
-            try:
-                ticket = Ticket.model_validate(self._serializer.loads(value))
-            except (BadData, ValidationError):
-                continue
-            if self.now() - ticket.issued < LIFE:
-                return ticket
-        return None
-
-    def header(self, ticket: Ticket, scope: Scope) -> bytes:
-        """The value of a Set-Cookie header that leaves the ticket in the browser."""
-        value = self._serializer.dumps(ticket.model_dump(exclude_defaults=True))
-        return self.field(self.name(scope), value, LIFE, scope)
-
-    def field(self, name: str, value: str, seconds: int, scope: Scope) -> bytes:
-        """A Set-Cookie value of that name with our attributes."""
-        parts = [f"{name}={value}", "Path=/", f"Max-Age={seconds}", "HttpOnly"]
-        if not self.is_https(scope):
-            parts.append("SameSite=Lax")
-        elif self._framed:
-            parts += ["SameSite=None", "Secure", "Partitioned"]
-        else:
-            parts += ["SameSite=Lax", "Secure"]
-        return "; ".join(parts).encode("ascii")
-
-    def name(self, scope: Scope) -> str:
-        """The prefix keeps other hosts and plain http from setting it, where browsers allow."""
-        return f"__Host-{self._name}" if self.is_https(scope) else self._name
 
     def is_https(self, scope: Scope) -> bool:
         """Whether the browser came by https."""
-        if scope.get("scheme") in ("https", "wss"):
-            return True
-        return any(k == b"host" and v.lower() in self._https_hosts for k, v in scope["headers"])
+        return scope.get("scheme") in ("https", "wss") or host(scope) in self._https_hosts
+
+    def attributes(self, scope: Scope) -> list[str]:
+        """Hidden from scripts, and from other sites except where those may show us."""
+        kept = ["Path=/", "HttpOnly"]
+        if not self.is_https(scope):
+            return [*kept, "SameSite=Lax"]
+        if self._framed:
+            return [*kept, "SameSite=None", "Secure", "Partitioned"]
+        return [*kept, "SameSite=Lax", "Secure"]
+
+
+class Cookie(Generic[T]):
+    """Seals records of one kind for ``life`` seconds, and finds them in requests."""
+
+    def __init__(self, kind: type[T], browsers: Browsers, life: int) -> None:
+        self._kind = kind
+        self._browsers = browsers
+        self._life = life
+        self._serializer = URLSafeSerializer(
+            browsers.key,
+            salt=f"rebuttal {kind.__name__}",
+            signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
+        )
+        # Ports share cookies: two Rebuttals on one machine must not overwrite each other's.
+        mark = hashlib.sha256(f"{kind.__name__} {browsers.key}".encode()).hexdigest()[:8]
+        self._name = f"rebuttal-{mark}"
+
+    def read(self, scope: Scope) -> T | None:
+        """The record of a request; None for none, and for one that is forged, altered or old."""
+        for value in self._values(scope):
+            try:
+                record = self._kind.model_validate(self._serializer.loads(value))
+            except (BadData, ValidationError):
+                continue
+            if self._browsers.now() - record.issued < self._life:
+                return record
+        return None
+
+    def header(self, record: T, scope: Scope) -> bytes:
+        """The value of a Set-Cookie header that leaves the record in the browser."""
+        value = self._serializer.dumps(record.model_dump(exclude_defaults=True))
+        return self._field(str(value), self._life, scope)
+
+    def removal(self, scope: Scope) -> bytes:
+        """The value of a Set-Cookie header that takes it away."""
+        return self._field("", 0, scope)
+
+    def _field(self, value: str, seconds: int, scope: Scope) -> bytes:
+        kept = f"{self._named(scope)}={value}; Max-Age={seconds}"
+        return "; ".join([kept, *self._browsers.attributes(scope)]).encode("ascii")
+
+    def _named(self, scope: Scope) -> str:
+        # The prefix keeps other hosts and plain http from setting it.
+        return f"__Host-{self._name}" if self._browsers.is_https(scope) else self._name
 
     def _values(self, scope: Scope) -> list[str]:
-        name = self.name(scope)
+        name = self._named(scope)
         values = [value for key, value in cookies(scope) if key == name]
         return [value for value in values if len(value) <= VALUE_BYTES][:VALUES]
 
@@ -134,3 +135,15 @@ def cookies(scope: Scope) -> Iterator[tuple[str, str]]:
         name, equals, value = pair.partition(b"=")
         if equals:
             yield name.strip().decode("latin-1"), value.strip().decode("latin-1")
+
+
+def host(scope: Scope) -> str:
+    """The Host that was asked for, in small letters; empty for none."""
+    asked = [value for name, value in scope["headers"] if name == b"host"]
+    return str(asked[0].decode("latin-1").casefold()) if asked else ""
+
+
+def space_hosts(environment: Mapping[str, str]) -> list[str]:
+    """The names of a Space, its own first; empty elsewhere."""
+    hosts = environment.get("SPACE_HOST", "").split(",")
+    return [name.strip().casefold() for name in hosts if name.strip()]
