@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from rebuttal.markdown import markdown_line, quoted
 from rebuttal.material import clean, one_line
 from rebuttal.records import Debate, Debater, Finish, Turn, Usage
 
@@ -39,16 +40,24 @@ def _json(debate: Debate, turns: Sequence[Turn]) -> str:
         "debate": debate.model_dump(mode="json"),
         "turns": [turn.model_dump(mode="json") for turn in turns],
     }
-    return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
+    return _ACTING.sub(_escaped, json.dumps(whole, ensure_ascii=False, indent=2)) + "\n"
+
+
+# What would act on a terminal, or that no file can hold; in JSON it can stand only in a text.
+_ACTING = re.compile(r"[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def _escaped(sign: re.Match[str]) -> str:
+    return f"\\u{ord(sign[0]):04x}"
 
 
 def _markdown(debate: Debate, turns: Sequence[Turn]) -> Iterable[str]:
-    yield f"# {_inline(debate.topic)}"
+    yield f"# {markdown_line(debate.topic)}"
     yield _seats(debate)
     for turn in turns:
         heading, mark = _who(debate, turn), _mark(turn)
-        yield f"## {_inline(heading)}"
-        yield _quoted(turn.text) if turn.text.strip() else ""
+        yield f"## {markdown_line(heading)}"
+        yield quoted(turn.text) if turn.text.strip() else ""
         yield f"*({mark})*" if mark else ""
     yield _details(debate, turns)
 
@@ -78,8 +87,8 @@ def _details(debate: Debate, turns: Sequence[Turn]) -> str:
             )
         )
     facts = (
-        f"Debate {_inline(debate.id)}, begun {debate.created_at:%Y-%m-%d %H:%M} UTC, "
-        f"{debate.rounds} rounds, in {_inline(debate.language)}"
+        f"Debate {markdown_line(debate.id)}, begun {debate.created_at:%Y-%m-%d %H:%M} UTC, "
+        f"{debate.rounds} rounds, in {markdown_line(debate.language)}"
         + (f", seed {debate.seed}." if debate.seed is not None else ".")
     )
     table = "\n".join(rows)
@@ -99,7 +108,8 @@ def _plain(debate: Debate, turns: Sequence[Turn]) -> Iterable[str]:
 
 def _seat_line(debater: Debater) -> str:
     stance = f": {one_line(debater.stance, 500)}" if debater.stance else ""
-    return f"{debater.name} ({debater.persona.name}, {debater.model}){stance}"
+    who = one_line(f"{debater.name} ({debater.persona.name}, {debater.model})")
+    return f"{who}{stance}"
 
 
 def _who(debate: Debate, turn: Turn) -> str:
@@ -123,25 +133,5 @@ def _number(count: int | None) -> str:
     return "" if count is None else str(count)
 
 
-# A tag could close our own elements, an image would be fetched by whoever reads the file, and a
-# reference definition would hold for the whole document: each loses its first sign's power.
-_TAG = re.compile(r"<(?=[A-Za-z/!?])")
-_DEFINITION = re.compile(
-    r"^([ \t>*+\-0-9.)]*)\[(?=(?:[^\[\]\\]|\\.){1,999}\]:)", re.MULTILINE | re.DOTALL
-)
-
-
-def _quoted(text: str) -> str:
-    """Foreign Markdown as a block quote, which none of its lines can leave."""
-    text = _TAG.sub("&lt;", clean(text).strip("\n"))
-    text = _DEFINITION.sub(r"\1&#91;", text.replace("![", "&#33;["))
-    return "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
-
-
-def _inline(text: str) -> str:
-    """Foreign text as plain words inside a line of Markdown."""
-    return re.sub(r"([\\`*_\[\]<>|#~&!$])", r"\\\1", one_line(text, 300))
-
-
 def _row(*cells: str) -> str:
-    return f"| {' | '.join(map(_inline, cells))} |"
+    return f"| {' | '.join(map(markdown_line, cells))} |"

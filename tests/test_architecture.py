@@ -22,8 +22,17 @@ FLOORS = {
     8: ("debate_app",),
     7: ("rebuttal", "rebuttal.__main__"),
     6: ("rebuttal.ui", "rebuttal.web", "rebuttal.cli"),
-    5: ("rebuttal.app", "rebuttal.models"),
-    4: ("rebuttal.live", "rebuttal.orchestrator"),
+    5: ("rebuttal.app", "rebuttal.models", "rebuttal.speakers"),
+    4: (
+        "rebuttal.live",
+        "rebuttal.live_debates",
+        "rebuttal.hall",
+        "rebuttal.orchestrator",
+        "rebuttal.metered",
+        "rebuttal.budget",
+        "rebuttal.wish",
+        "rebuttal.halt",
+    ),
     3: (
         "rebuttal.prompts",
         "rebuttal.speech",
@@ -42,7 +51,7 @@ FLOORS = {
         "rebuttal.providers.base",
         "rebuttal.stores.base",
     ),
-    1: ("rebuttal.records", "rebuttal.errors", "rebuttal.material"),
+    1: ("rebuttal.records", "rebuttal.errors", "rebuttal.material", "rebuttal.markdown"),
 }
 """A room is a module or a package; the longest name that fits is a module's room."""
 
@@ -50,6 +59,7 @@ NEIGHBOURS = {
     ("rebuttal.live", "rebuttal.orchestrator"),
     ("rebuttal.app", "rebuttal.models"),
     ("rebuttal.catalog", "rebuttal.strict_yaml"),
+    ("rebuttal.markdown", "rebuttal.material"),
 }
 """Who may look into a room of its own floor."""
 
@@ -65,7 +75,7 @@ HOMES = {
     "openai": ("rebuttal.providers.openai",),
     "httpx2": ("rebuttal.providers.openai",),
     "ollama": ("rebuttal.providers.ollama",),
-    "httpx": ("rebuttal.providers.ollama",),
+    "httpx": ("rebuttal.providers.ollama", "rebuttal.web.hugging_face"),
     "xllamacpp": ("rebuttal.providers.llama_cpp",),
     "psutil": ("rebuttal.providers",),
     "huggingface_hub": ("rebuttal.providers.weights",),

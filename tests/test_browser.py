@@ -11,7 +11,7 @@ from urllib.parse import urlparse
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
-from rebuttal.ui.markdown import JOINER
+from rebuttal.markdown import JOINER
 from tests.built_in import BuiltIn
 from tests.served import Served, serving
 

@@ -10,6 +10,7 @@ from markdown_it import MarkdownIt
 
 from rebuttal.export import CUTS, ExportFormat, export_debate
 from rebuttal.records import Debate, Debater, Finish, Persona, Timings, Turn, Usage
+from tests.hostile import offences, sayings
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -122,7 +123,24 @@ def test_no_turn_fetches_an_image_or_defines_a_link_for_another() -> None:
     said = [*turns(hostile)[:3], *turns(second)[1:2]]
     html = MarkdownIt("commonmark").render(export_debate(debate(), said, "md"))
     assert "<img" not in html
+    assert "pixel (an image at spy.test)" in html
     assert "[brief] and [Be brief.] and [a b]" in html
+
+
+@pytest.mark.parametrize("saying", sayings())
+def test_nothing_said_anywhere_acts_in_the_document(saying: str) -> None:
+    saying = saying.encode(errors="replace").decode()  # what no record can hold
+    name = " ".join(saying.split())[:40]
+    text = export_debate(debate(topic=saying, name=name), turns(saying), "md")
+    ours = ["<details>\n<summary>Details</summary>\n", "</details>\n"]
+    assert offences(text) == [f"html_block: {block}" for block in ours]
+
+
+def test_json_holds_no_sign_that_acts_on_a_terminal_and_loses_none() -> None:
+    said = "\x9b31m\x1b]0;title\x07 \u202etxt \x7f \u2028 \x85"
+    text = export_debate(debate(), turns(said), "json")
+    assert all(sign.isprintable() or sign == "\n" for sign in text)
+    assert json.loads(text)["turns"][1]["text"] == said
 
 
 @pytest.mark.parametrize("name", ["# Cynic <b>", "a|b", "[x](http://y.test)", "*_`~\\", "![i](j)"])

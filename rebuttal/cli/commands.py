@@ -20,6 +20,7 @@ from rebuttal.cli.options import DONE, PAGE_SETTINGS, as_command, parse_seat, pa
 from rebuttal.cli.stage import Stage
 from rebuttal.cli.terminal import stderr, stdout
 from rebuttal.cli.users import user
+from rebuttal.material import one_line
 from rebuttal.settings import Settings
 
 OpenApp = Callable[[Settings], DebateApp]
@@ -115,7 +116,7 @@ async def personas(app: DebateApp, as_json: Json = False) -> int:
 async def pull(app: DebateApp, name: Label) -> int:
     """Fetch a model's weights: the built-in model's, or one of an Ollama server."""
     await show_progress(app.pull(name), stderr())
-    stdout().print(f"{name} is here.")
+    stdout().print(f"{one_line(name)} is here.")
     return DONE
 
 
@@ -209,4 +210,4 @@ async def _opened(open_app: OpenApp, settings: Settings) -> DebateApp:
 
 
 def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")

@@ -17,7 +17,7 @@ from rebuttal.events import (
     TurnWaiting,
 )
 from rebuttal.export import CUTS
-from rebuttal.material import one_line
+from rebuttal.material import Cleaner, clean, one_line
 from rebuttal.records import Debate, Debater, Turn
 
 MARGIN = "│ "
@@ -39,6 +39,7 @@ class Stage:
         self._status: Status | None = None
         self._wrap = Wrap(out.width - len(MARGIN))
         self._said: list[str] = []
+        self._cleaner = Cleaner()
         self._at_margin = True
         self._margin = MARGIN if out.encoding.startswith("utf") else "| "
 
@@ -47,10 +48,10 @@ class Stage:
         self._debate = debate
         if self._is_chat:
             return
-        self._out.print(Text(debate.topic, style="bold"), soft_wrap=not self._streams)
+        self._out.print(Text(clean(debate.topic), style="bold"), soft_wrap=not self._streams)
         for debater in debate.debaters:
             stance = f"  {one_line(debater.stance)}" if debater.stance else ""
-            line = Text("  ").append(debater.name, style=_style(debater))
+            line = Text("  ").append(one_line(debater.name), style=_style(debater))
             line.append(f"  {one_line(debater.model)}", style="dim").append(stance)
             self._out.print(line, soft_wrap=not self._streams)
 
@@ -82,14 +83,18 @@ class Stage:
     def _streams(self) -> bool:
         return self._out.is_terminal
 
+    @property
+    def _can_draw(self) -> bool:
+        return self._margin == MARGIN
+
     def _debater(self, seat: str) -> Debater | None:
         return self._debate.debater(seat) if self._debate else None
 
     def _start(self, event: TurnStarted) -> None:
         self._end_text()
         debater = self._debater(event.seat)
-        name = debater.name if debater else event.seat
-        emoji = debater.persona.emoji if debater and self._margin == MARGIN else None
+        name = one_line(debater.name if debater else event.seat)
+        emoji = one_line(debater.persona.emoji or "") if debater and self._can_draw else ""
         line = Text(f"{emoji} " if emoji else "").append(name, style=_style(debater))
         if event.rounds > 1 and not self._is_chat:
             line.append(f"  round {event.round} of {event.rounds}", style="dim")
@@ -114,22 +119,23 @@ class Stage:
 
     def _speak(self, seat: str, text: str) -> None:
         self._wait_no_more()
+        text = self._cleaner.feed(text)
         self._said.append(text)
         if self._streams:
             self._write(self._wrap.feed(text), _style(self._debater(seat)))
 
     def _finish(self, turn: Turn) -> None:
         self._wait_no_more()
-        said = "".join(self._said)
+        said, text = "".join(self._said), clean(turn.text)
         style = _style(self._debater(turn.speaker))
         if not self._streams:
-            self._out.out(turn.text, highlight=False)
-        elif turn.text.startswith(said):
-            self._write(self._wrap.feed(turn.text[len(said) :]), style)
-        elif not said.startswith(turn.text):
+            self._out.out(text, highlight=False)
+        elif text.startswith(said):
+            self._write(self._wrap.feed(text[len(said) :]), style)
+        elif not said.startswith(text):
             self._end_text()
             self._note("kept instead:")
-            self._write(self._wrap.feed(turn.text), style)
+            self._write(self._wrap.feed(text), style)
         self._end_text(style)
         if turn.finish != "stop":
             self._note(CUTS[turn.finish])
@@ -137,6 +143,7 @@ class Stage:
     def _end_text(self, style: str = "") -> None:
         self._write(self._wrap.flush(), style)
         self._said.clear()
+        self._cleaner = Cleaner()
         if not self._at_margin:
             self._out.print()
             self._at_margin = True
