@@ -3,44 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
+from rebuttal.budget import Budget, Report
 from rebuttal.catalog import Catalog, load_catalog
 from rebuttal.errors import CatalogError, InvalidInput, NotAllowed, StoreError
 from rebuttal.events import DebateEvent
 from rebuttal.export import ExportFormat as ExportFormat
 from rebuttal.export import export_debate
-from rebuttal.live import LiveDebate, LiveDebates
-from rebuttal.material import clean
+from rebuttal.hall import Hall
+from rebuttal.live import LiveDebate
+from rebuttal.live_debates import LiveDebates
 from rebuttal.models import Models
-from rebuttal.prompts import default_stances
+from rebuttal.own_keys import OwnKeys, check_own_keys
+from rebuttal.places import Places
 from rebuttal.providers.base import ChatModel, Progress
 from rebuttal.records import (
     OPERATOR,
-    USER,
     Debate,
-    Debater,
     DebateState,
     EndpointState,
     ModelState,
-    Persona,
     Seat,
     Turn,
     Visitor,
-    new_id,
-    now,
 )
+from rebuttal.requests import Requests
 from rebuttal.settings import Settings
+from rebuttal.speakers import Speakers
 from rebuttal.stores.base import DebateStore, no_debate
+from rebuttal.wish import Wish, checked_text, kept_text
 
 State = TypeVar("State", ModelState, EndpointState)
 
-MAX_SEATS = 6
-MAX_TEXT = 8000
-"""Characters of a topic or a note."""
-REMEMBERED_REQUESTS = 1000
+MOST_LISTED = 200
+"""Debates that one visitor sees in a list."""
 
 
 class DebateApp:
@@ -66,7 +65,11 @@ class DebateApp:
         self._store = store
         self._live: LiveDebates | None = None
         self._opening = asyncio.Lock()
-        self._requests: dict[tuple[str, str], asyncio.Task[str]] = {}
+        self._requests = Requests()
+        self._own_keys = OwnKeys()
+        self._budget = Budget(settings, lambda: self._kept.ledger)
+        self._speakers = Speakers(settings, self._models, self._budget, self._own_keys)
+        self._places = Places(settings)
 
     async def __aenter__(self) -> DebateApp:
         return self
@@ -100,21 +103,10 @@ class DebateApp:
         InvalidInput, NotFound or NotAllowed for what cannot be, Busy or BudgetSpent where a limit
         is reached, StoreError where it cannot be kept.
         """
-        wish = (topic, seats, rounds, language, seed, dict(keys or {}), visitor)
+        wish = Wish(topic, tuple(seats), rounds, language, seed, dict(keys or {}))
         if request is None:
-            return await self._start(*wish)
-        token = (visitor.owner, request)
-        if token not in self._requests:
-            if len(self._requests) >= REMEMBERED_REQUESTS:
-                del self._requests[next(iter(self._requests))]
-            self._requests[token] = asyncio.ensure_future(self._start(*wish))
-        task = self._requests[token]
-        try:
-            return await asyncio.shield(task)
-        except Exception:
-            # A refused start may be mended and sent again under the same token.
-            self._requests.pop(token, None)
-            raise
+            return await self._start(wish, visitor)
+        return await self._requests.once(visitor.owner, request, lambda: self._start(wish, visitor))
 
     async def say(
         self, debate_id: str, text: str, rounds: int = 0, *, visitor: Visitor = OPERATOR
@@ -123,26 +115,43 @@ class DebateApp:
 
         While a turn is being spoken it waits for its end. Empty text with rounds means "go on".
         """
-        text = self._text(text, "note") if text.strip() or not rounds else ""
+        text = checked_text(text, "note") if text.strip() or not rounds else ""
         if rounds < 0 or rounds > self.settings.max_rounds:
             raise InvalidInput(f"rounds: {rounds} is not between 0 and {self.settings.max_rounds}.")
-        await (await self._open(debate_id, visitor)).say(text, rounds)
+        async with self._open(debate_id, visitor) as live:
+            await live.say(text, rounds, visitor)
 
     async def stop(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> None:
         """Cut the turn in progress, keep what was said, and wait for resume."""
-        await (await self._open(debate_id, visitor)).stop()
+        async with self._open(debate_id, visitor) as live:
+            await live.stop()
 
     async def pause(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> None:
         """Let the present turn end, then wait for resume."""
-        await (await self._open(debate_id, visitor)).pause()
+        async with self._open(debate_id, visitor) as live:
+            await live.pause()
 
-    async def resume(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> None:
-        """Go on from the transcript: after stop, pause, an error or a crash. Twice is once."""
-        await (await self._open(debate_id, visitor)).resume()
+    async def resume(
+        self,
+        debate_id: str,
+        *,
+        keys: Mapping[str, str] | None = None,
+        visitor: Visitor = OPERATOR,
+    ) -> None:
+        """Go on from the transcript: after stop, pause, an error or a crash. Twice is once.
+
+        ``keys`` brings a visitor's own keys again, for endpoints that the debate began with.
+        """
+        async with self._open(debate_id, visitor) as live:
+            if keys:
+                self._check_keys(keys, live.debate.own_keys, visitor)
+                self._own_keys.keep(debate_id, keys)
+            await live.resume(visitor)
 
     async def regenerate(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> None:
         """Leave the last turn of a debater on a side branch and have it spoken anew."""
-        await (await self._open(debate_id, visitor)).regenerate()
+        async with self._open(debate_id, visitor) as live:
+            await live.regenerate(visitor)
 
     async def watch(
         self, debate_id: str, after: str | None = None, *, visitor: Visitor = OPERATOR
@@ -154,34 +163,61 @@ class DebateApp:
         turn so far as one TurnDelta. After DebatePaused or DebateFinished the stream goes on (a
         resume may follow) until the watcher leaves. Raises NotFound.
         """
-        live = await self._open(debate_id, visitor)
-        async with aclosing(live.watch(after)) as batches:
+        async with (
+            self._open(debate_id, visitor) as live,
+            aclosing(live.watch(after)) as batches,
+        ):
             async for batch in batches:
                 yield batch
 
     async def debate(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> Debate:
         """Raises NotFound."""
-        return (await self._open(debate_id, visitor)).debate
+        async with self._open(debate_id, visitor) as live:
+            return live.debate
 
     async def state(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> DebateState:
         """Whether it runs, waits, was interrupted, or is finished."""
-        return (await self._open(debate_id, visitor)).state
+        async with self._open(debate_id, visitor) as live:
+            return live.state
 
     async def transcript(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> tuple[Turn, ...]:
         """The main line: user's and debaters' turns from the topic to the tip."""
-        return (await self._open(debate_id, visitor)).turns
+        async with self._open(debate_id, visitor) as live:
+            return live.turns
 
     async def debates(self, limit: int = 50, *, visitor: Visitor = OPERATOR) -> list[Debate]:
         """The visitor's, newest first; the operator sees everybody's."""
         await self._ready()
-        return await self._kept.list_debates(None if visitor.operator else visitor.owner, limit)
+        if visitor.operator:
+            return await self._kept.list_debates(None, limit)
+        return await self._kept.list_debates(visitor.owner, min(limit, MOST_LISTED))
 
     async def export(
         self, debate_id: str, format: ExportFormat, *, visitor: Visitor = OPERATOR
     ) -> str:
         """The debate as text of that format."""
-        live = await self._open(debate_id, visitor)
-        return export_debate(live.debate, live.turns, format)
+        async with self._open(debate_id, visitor) as live:
+            return export_debate(live.debate, live.turns, format)
+
+    # --- the operator's ---------------------------------------------------------------------------
+
+    async def halt(self, reason: str = "", *, visitor: Visitor = OPERATOR) -> None:
+        """Refuse new debates and cut those that run, in every process on this database."""
+        self._only_operator(visitor)
+        await self._ready()
+        await self._kept.ledger.halt(checked_text(reason, "reason", 500) if reason else "")
+
+    async def go_on(self, *, visitor: Visitor = OPERATOR) -> None:
+        """Take the halt back; debates wait for Resume."""
+        self._only_operator(visitor)
+        await self._ready()
+        await self._kept.ledger.go_on()
+
+    async def budget(self, *, visitor: Visitor = OPERATOR) -> Report:
+        """What is spent today, and whether the halt stands."""
+        self._only_operator(visitor)
+        await self._ready()
+        return await self._budget.report()
 
     # --- models -----------------------------------------------------------------------------------
 
@@ -223,6 +259,7 @@ class DebateApp:
         """Stop every debate, unload every model, close the store."""
         if self._live:
             await self._live.close()
+        self._own_keys.close()
         await self._models.close()
         if self._store:
             await self._store.close()
@@ -240,15 +277,21 @@ class DebateApp:
             if self._store is None:
                 self._store = await asyncio.to_thread(_open_store, self.settings)
             if self._live is None:
-                unwatched = self.settings.unwatched_after
-                self._live = LiveDebates(self._store, self._models.get, unwatched)
+                self._live = LiveDebates(self._hall)
             return self._live
 
-    async def _open(self, debate_id: str, visitor: Visitor) -> LiveDebate:
-        live = await (await self._ready()).open(debate_id)
-        if visitor.operator or not self.settings.owners or live.debate.owner == visitor.owner:
-            return live
-        raise no_debate(debate_id)
+    @property
+    def _hall(self) -> Hall:
+        charge = self._budget.charge
+        return Hall(self.settings, self._kept, self._places, self._speakers.of, charge)
+
+    @asynccontextmanager
+    async def _open(self, debate_id: str, visitor: Visitor) -> AsyncIterator[LiveDebate]:
+        async with (await self._ready()).open(debate_id) as live:
+            if visitor.operator or not self.settings.owners or live.debate.owner == visitor.owner:
+                yield live
+            else:
+                raise no_debate(debate_id)
 
     def _sees_addresses(self, visitor: Visitor) -> bool:
         return visitor.operator or self.settings.show_addresses
@@ -259,75 +302,45 @@ class DebateApp:
             return state
         return state.model_copy(update={"reason": "not available here"})
 
+    def _only_operator(self, visitor: Visitor) -> None:
+        if not visitor.operator:
+            raise NotAllowed("That is the operator's.")
+
     def _only_who_manages(self, visitor: Visitor) -> None:
         if not (visitor.operator or self.settings.manage_models):
             raise NotAllowed("Models and catalog are the operator's here.")
 
-    async def _start(
-        self,
-        topic: str,
-        seats: Sequence[Seat],
-        rounds: int,
-        language: str,
-        seed: int | None,
-        keys: dict[str, str],
-        visitor: Visitor,
-    ) -> str:
-        topic = self._text(topic, "topic")
-        if not 1 <= rounds <= self.settings.max_rounds:
-            raise InvalidInput(f"rounds: {rounds} is not between 1 and {self.settings.max_rounds}.")
-        if not 1 <= len(seats) <= MAX_SEATS:
-            raise InvalidInput(f"seats: {len(seats)} is not between 1 and {MAX_SEATS}.")
-        moment, first = now(), new_id()
-        debate = Debate(
-            id=new_id(),
-            topic=topic,
-            debaters=self._debaters(topic, seats),
-            rounds=rounds,
-            language=self._text(language, "language")[:60],
-            seed=seed,
-            tip=first,
-            owner=visitor.owner,
-            created_at=moment,
+    def _check_keys(
+        self, keys: Mapping[str, str], endpoints: tuple[str, ...], visitor: Visitor
+    ) -> None:
+        if not (visitor.operator or self.settings.own_keys):
+            raise NotAllowed("No keys of visitors are taken here.")
+        check_own_keys(keys, self.catalog)
+        if others := set(keys) - set(endpoints):
+            raise InvalidInput(f"This debate began without a key for {sorted(others)[0]}.")
+
+    async def _start(self, wish: Wish, visitor: Visitor) -> str:
+        wish.check(self.settings)
+        own = tuple(wish.keys)
+        if own:
+            self._check_keys(wish.keys, own, visitor)
+        debate, first = wish.begin(
+            visitor.owner, self.catalog, lambda label: self._speakers.seat(label, visitor, own)
         )
-        opening = Turn(
-            id=first, parent_id=None, speaker=USER, text=topic, rounds=rounds, created_at=moment
-        )
-        live = await self._ready()
-        await self._kept.add_debate(debate, opening)
-        await (await live.open(debate.id)).resume()
+        lives = await self._ready()
+        place = await self._hall.enter(visitor)
+        try:
+            room = self._speakers.least(debate, visitor)
+            await self._budget.charge(visitor, debate.id, kept_text(debate), room)
+            await self._kept.add_debate(debate, first)
+            if own:
+                self._own_keys.keep(debate.id, wish.keys)
+            async with lives.open(debate.id) as live:
+                await live.begin(visitor, place)
+        except BaseException:
+            place.leave()
+            raise
         return debate.id
-
-    def _debaters(self, topic: str, seats: Sequence[Seat]) -> tuple[Debater, ...]:
-        stances = default_stances(topic, len(seats))
-        personas = [self._persona(seat) for seat in seats]
-        names = [persona.name for persona in personas]
-        return tuple(
-            Debater(
-                seat=f"seat{number + 1}",
-                name=name if names.count(name) == 1 else f"{name} {names[:number].count(name) + 1}",
-                persona=personas[number],
-                model=self._models.find(seat.model).label,
-                stance=clean(seat.stance or "").strip() or stances[number],
-                temperature=seat.temperature,
-            )
-            for number, (seat, name) in enumerate(zip(seats, names, strict=True))
-        )
-
-    def _persona(self, seat: Seat) -> Persona:
-        persona = self.catalog.persona(seat.persona)
-        instructions = clean(seat.instructions or "").strip()
-        return (
-            persona.model_copy(update={"instructions": instructions}) if instructions else persona
-        )
-
-    def _text(self, text: str, noun: str) -> str:
-        text = clean(text).strip()
-        if not text:
-            raise InvalidInput(f"The {noun} is empty.", "Type something first.")
-        if len(text) > MAX_TEXT:
-            raise InvalidInput(f"The {noun} has {len(text)} characters; {MAX_TEXT} are allowed.")
-        return text
 
 
 def _open_store(settings: Settings) -> DebateStore:

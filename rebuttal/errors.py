@@ -70,9 +70,13 @@ class WeightsError(RebuttalError): ...
 
 
 class ModelError(RebuttalError):
-    """A model could not speak. ``worth_retrying`` says whether the same request may yet succeed."""
+    """A model could not speak. ``worth_retrying`` says whether the same request may yet succeed.
+
+    ``costs_nothing`` says that the server surely worked through nothing of it.
+    """
 
     worth_retrying = False
+    costs_nothing = False
 
 
 class Unreachable(ModelError):
@@ -81,6 +85,7 @@ class Unreachable(ModelError):
 
 class RateLimited(ModelError):
     worth_retrying = True
+    costs_nothing = True
 
     def __init__(self, message: str, hint: str = "", retry_after: float | None = None) -> None:
         super().__init__(message, hint)
@@ -91,17 +96,22 @@ class ServerFailed(ModelError):
     worth_retrying = True
 
 
-class QuotaExhausted(ModelError): ...
+class QuotaExhausted(ModelError):
+    costs_nothing = True
 
 
-class KeyRejected(ModelError): ...
+class KeyRejected(ModelError):
+    costs_nothing = True
 
 
-class ModelMissing(ModelError): ...
+class ModelMissing(ModelError):
+    costs_nothing = True
 
 
 class ContextOverflow(ModelError):
     """``asked`` and ``allowed`` are tokens, where the server told them."""
+
+    costs_nothing = True
 
     def __init__(
         self, message: str, hint: str = "", asked: int | None = None, allowed: int | None = None
@@ -111,7 +121,8 @@ class ContextOverflow(ModelError):
         self.allowed = allowed
 
 
-class RequestRejected(ModelError): ...
+class RequestRejected(ModelError):
+    costs_nothing = True
 
 
 class BrokenAnswer(ModelError): ...

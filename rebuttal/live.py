@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 
 from rebuttal.broadcast import Broadcast
-from rebuttal.errors import InvalidInput, RebuttalError, StoreError
+from rebuttal.errors import Busy, InvalidInput, RebuttalError, StoreError
 from rebuttal.events import (
     DebateEvent,
     DebateFinished,
     DebatePaused,
     DebateRewound,
+    DebateWaiting,
     TurnFinished,
     TurnStarted,
 )
+from rebuttal.hall import Hall
 from rebuttal.orchestrator import GetModel, next_debater, run_debate
-from rebuttal.records import USER, Debate, Debater, DebateState, Turn, new_id, now
-from rebuttal.stores.base import DebateStore
+from rebuttal.places import Place
+from rebuttal.records import USER, Debate, Debater, DebateState, Turn, Visitor, new_id, now
+from rebuttal.wish import check_length
 
 log = logging.getLogger(__name__)
+
+MOST_NOTES = 20
+"""Notes that may wait for the end of the present turn."""
 
 
 class LiveDebate:
@@ -31,21 +37,21 @@ class LiveDebate:
         self,
         debate: Debate,
         turns: tuple[Turn, ...],
-        store: DebateStore,
-        get_model: GetModel,
-        unwatched_after: float,
+        hall: Hall,
+        on_begin: Callable[[], None],
     ) -> None:
         self.debate = debate
         self.turns = turns
-        self._store = store
-        self._get_model = get_model
-        self._unwatched_after = unwatched_after
+        self._hall = hall
+        self._store = hall.store
+        self._on_begin = on_begin
         self._broadcast = Broadcast(self._watch_over)
         self._started: TurnStarted | None = None
         self._notes: list[tuple[str, int]] = []
         self._unkept: list[Turn] = []
         self._pause: DebatePaused | None = None
         self._task: asyncio.Task[None] | None = None
+        self._place: Place | None = None
         self._abandon: asyncio.TimerHandle | None = None
         self._lock = asyncio.Lock()
         self._rest()
@@ -63,7 +69,7 @@ class LiveDebate:
 
     @property
     def running(self) -> bool:
-        """Whether a task speaks its turns."""
+        """Whether a task speaks its turns, or waits in line for a place."""
         return self._task is not None and not self._task.done()
 
     @property
@@ -71,11 +77,21 @@ class LiveDebate:
         """Whether it may be forgotten: nobody runs it, nobody watches, nothing is unkept."""
         return not (self.running or self._broadcast.watchers or self._unkept or self._lock.locked())
 
-    async def resume(self) -> None:
+    async def begin(self, visitor: Visitor, place: Place) -> None:
+        """Speak for the first time, at a place that was taken already."""
+        async with self._lock:
+            self._go_on(visitor, place)
+
+    async def resume(self, visitor: Visitor) -> None:
         """Go on from the transcript. Twice is once; a finished debate stays finished."""
         async with self._lock:
+            if self.running:
+                return
             await self._keep_leftovers()
-            self._go_on()
+            if next_debater(self.debate, self.turns) is None:
+                self._rest()
+            else:
+                self._go_on(visitor, await self._hall.enter(visitor))
 
     async def stop(self) -> None:
         """Cut the turn in progress and keep what was said of it."""
@@ -85,23 +101,38 @@ class LiveDebate:
 
     async def pause(self) -> None:
         """Wait for the end of the present turn, then rest."""
-        if self.running:
-            self._pause = DebatePaused(reason="paused")
+        self._pause_for(DebatePaused(reason="paused"))
 
-    async def say(self, text: str, rounds: int) -> None:
+    async def cut(self, error: RebuttalError) -> None:
+        """Stop, and say why."""
+        async with self._lock:
+            if self.running:
+                await self._cut(_error(error))
+
+    async def say(self, text: str, rounds: int, visitor: Visitor) -> None:
         """A user's turn; while somebody speaks, it waits for the end of that turn."""
         async with self._lock:
+            self._check_length(rounds)
+            if self.running and len(self._notes) >= MOST_NOTES:
+                raise Busy(f"{MOST_NOTES} notes wait already.", "Let somebody speak first.")
+            await self._hall.charge(visitor, self.debate.id, text)
             if self.running:
                 self._notes.append((text, rounds))
                 return
-            await self._keep_leftovers()
-            await self._keep(self._user_turn(text, rounds))
-            if rounds:
-                self._go_on()
+            place = await self._hall.enter(visitor) if rounds else None
+            try:
+                await self._keep_leftovers()
+                await self._keep(self._user_turn(text, rounds))
+            except BaseException:
+                if place:
+                    place.leave()
+                raise
+            if place:
+                self._go_on(visitor, place)
             else:
                 self._rest()
 
-    async def regenerate(self) -> None:
+    async def regenerate(self, visitor: Visitor) -> None:
         """Leave the last debater's turn on a side branch and speak it anew."""
         async with self._lock:
             if self.running:
@@ -110,11 +141,16 @@ class LiveDebate:
             last = self.turns[-1]
             if last.from_user or last.parent_id is None:
                 raise InvalidInput("No debater spoke last.", "There is no turn to say again.")
-            await self._store.move_tip(self.debate.id, last.parent_id, expected=last.id)
+            place = await self._hall.enter(visitor)
+            try:
+                await self._store.move_tip(self.debate.id, last.parent_id, expected=last.id)
+            except BaseException:
+                place.leave()
+                raise
             self.turns = self.turns[:-1]
             self.debate = self.debate.model_copy(update={"tip": last.parent_id})
             self._broadcast.publish(DebateRewound(tip=last.parent_id))
-            self._go_on()
+            self._go_on(visitor, place)
 
     async def close(self) -> None:
         """Cut and keep, because the process ends; the next one may resume."""
@@ -139,31 +175,47 @@ class LiveDebate:
             self._pause = None
         if self.running and not self._broadcast.watchers:
             loop = asyncio.get_running_loop()
-            self._abandon = loop.call_later(self._unwatched_after, self._abandoned)
+            after = self._hall.settings.unwatched_after
+            self._abandon = loop.call_later(after, self._abandoned)
 
     def _abandoned(self) -> None:
-        self._pause = DebatePaused(
-            reason="unwatched", message="Nobody was watching.", hint="Resume goes on."
+        self._pause_for(
+            DebatePaused(reason="unwatched", message="Nobody was watching.", hint="Resume goes on.")
         )
+
+    def _pause_for(self, reason: DebatePaused) -> None:
+        if self.running:
+            self._pause = reason
+            if self._place:
+                self._place.wake()
+
+    def _check_length(self, rounds: int) -> None:
+        """Refuse rounds that the debate would be too long with, notes that wait included."""
+        users = [turn.rounds for turn in self.turns if turn.from_user]
+        users += [bought for _, bought in self._notes] + [rounds]
+        turns = len(users) + sum(users) * len(self.debate.debaters)
+        check_length(turns, self._hall.settings.max_turns)
 
     # --- the task ---------------------------------------------------------------------------------
 
-    def _go_on(self) -> None:
-        if self.running:
-            return
-        if next_debater(self.debate, self.turns) is None:
-            self._rest()
-            return
+    def _go_on(self, visitor: Visitor, place: Place) -> None:
+        """Have a task of its own speak at that place, which it leaves when it ends."""
         self._pause = None
+        self._place = place
         self._broadcast.forget()
-        self._task = asyncio.create_task(self._run(), name=f"debate {self.debate.id}")
+        speaking = self._run(place, self._hall.get_model(self.debate, visitor))
+        self._task = asyncio.create_task(speaking, name=f"debate {self.debate.id}")
+        # Not at the end of _run, which never begins where it is cancelled at once.
+        self._task.add_done_callback(lambda _: place.leave())
         self._watch_over()
+        self._on_begin()
 
-    async def _run(self) -> None:
+    async def _run(self, place: Place, get_model: GetModel) -> None:
         """Speak until nothing is owed, a person wants a rest, or a model cannot."""
         try:
-            while not await self._speak():
-                pass
+            if await self._wait_in_line(place):
+                while not await self._speak(get_model):
+                    pass
         except RebuttalError as error:
             with suppress(StoreError):
                 await self._keep_notes()
@@ -177,9 +229,22 @@ class LiveDebate:
             if self._abandon:
                 self._abandon.cancel()
 
-    async def _speak(self) -> bool:
+    async def _wait_in_line(self, place: Place) -> bool:
+        """Tell the number in line until it is our turn; False where a pause came first."""
+        while place.position and not self._pause:
+            self._broadcast.forget()
+            self._broadcast.publish(DebateWaiting(position=place.position))
+            await place.moved()
+        self._broadcast.forget()
+        if self._pause:
+            await self._keep_notes()
+            self._rest(self._pause)
+            return False
+        return True
+
+    async def _speak(self, get_model: GetModel) -> bool:
         """Run to the end, or to the turn after which a note or a pause came; True at rest."""
-        async with aclosing(run_debate(self.debate, self.turns, self._get_model)) as events:
+        async with aclosing(run_debate(self.debate, self.turns, get_model)) as events:
             async for event in events:
                 if isinstance(event, TurnFinished):
                     await self._keep(event.turn)
@@ -276,46 +341,3 @@ class LiveDebate:
 
 def _error(error: RebuttalError) -> DebatePaused:
     return DebatePaused(reason="error", message=error.message, hint=error.hint)
-
-
-class LiveDebates:
-    """The debates of this process, by id. At rest and unwatched, one is forgotten."""
-
-    def __init__(self, store: DebateStore, get_model: GetModel, unwatched_after: float) -> None:
-        self._store = store
-        self._get_model = get_model
-        self._unwatched_after = unwatched_after
-        self._debates: dict[str, LiveDebate] = {}
-        self._opening: dict[str, asyncio.Future[LiveDebate]] = {}
-
-    async def open(self, debate_id: str) -> LiveDebate:
-        """The one LiveDebate of that id, read from the store when nobody has it open."""
-        self._forget_idle(but=debate_id)
-        if debate_id in self._debates:
-            return self._debates[debate_id]
-        if debate_id not in self._opening:
-            opening = asyncio.ensure_future(self._read(debate_id))
-            self._opening[debate_id] = opening
-            opening.add_done_callback(lambda _: self._opening.pop(debate_id, None))
-        return await asyncio.shield(self._opening[debate_id])
-
-    def find(self, debate_id: str) -> LiveDebate | None:
-        """The open debate of that id, if it is open."""
-        return self._debates.get(debate_id)
-
-    async def close(self) -> None:
-        """Stop them all; each keeps what was said."""
-        await asyncio.gather(*(live.close() for live in self._debates.values()))
-        self._debates.clear()
-
-    async def _read(self, debate_id: str) -> LiveDebate:
-        debate = await self._store.get_debate(debate_id)
-        turns = await self._store.get_turns(debate_id)
-        live = LiveDebate(debate, turns, self._store, self._get_model, self._unwatched_after)
-        self._debates[debate_id] = live
-        return live
-
-    def _forget_idle(self, but: str) -> None:
-        for debate_id, live in list(self._debates.items()):
-            if live.idle and debate_id != but:
-                del self._debates[debate_id]

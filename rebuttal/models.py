@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
 
 from rebuttal.catalog import Catalog, Endpoint, Model
 from rebuttal.errors import InvalidInput, RebuttalError, WeightsError
@@ -22,6 +25,9 @@ REPORT_FRESH = 10.0
 """Seconds for which an endpoint's answer about its models is good."""
 MOST_REPORTED = 300
 """Models of one endpoint that are offered beyond the file; routers report thousands."""
+
+MOST_CONNECTED = 500
+"""Models that are remembered as asked for; with more, the first ones are made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,30 +83,43 @@ class Models:
         name, slash, model_id = label.partition("/")
         endpoint = self._catalog.endpoints.get(name)
         if slash and model_id and endpoint and endpoint.api != "embedded":
-            return Model(label=label, endpoint=name, model=model_id, listed=False)
+            with suppress(ValidationError):  # what is no id is not found
+                return Model(label=label, endpoint=name, model=model_id, listed=False)
         if label in self._given:
             endpoint_name = next(iter(self._catalog.endpoints))
             return Model(label=label, endpoint=endpoint_name, model=label, listed=False)
         return self._catalog.model(label)
 
-    def get(self, label: str) -> tuple[ChatModel, Model]:
-        """What speaks for that label, and how the catalog wants it asked."""
+    def is_listed(self, label: str) -> bool:
+        """Whether the file names it, or whoever made the app gave it."""
+        return label in self._catalog.models or label in self._given
+
+    def get(self, label: str, *, key: str | None = None) -> tuple[ChatModel, Model]:
+        """What speaks for that label, and how the catalog wants it asked.
+
+        Asked with a ``key`` of its own, it is made for this call and not kept.
+        """
         model = self.find(label)
         if label in self._given:
             return self._given[label], model
+        if key is not None:
+            return self._connect(model, key), model
         if label not in self._chats:
+            if len(self._chats) >= MOST_CONNECTED:
+                del self._chats[next(iter(self._chats))]
             self._chats[label] = self._connect(model)
         return self._chats[label], model
 
-    def _connect(self, model: Model) -> ChatModel:
+    def _connect(self, model: Model, own_key: str | None = None) -> ChatModel:
         endpoint = self._catalog.endpoint_of(model)
         if endpoint.api == "embedded":
             return self._embedded().chat_model(endpoint, model)
-        key = read_key(endpoint.key) if endpoint.key else None
+        key = own_key or (read_key(endpoint.key) if endpoint.key else None)
         if endpoint.api == "ollama":
-            from rebuttal.providers.ollama import OllamaModel
+            from rebuttal.providers.ollama import OllamaModel, OllamaServer
 
-            return OllamaModel(endpoint, model, key, self._limits(), self._server(endpoint))
+            server = OllamaServer(endpoint, key) if own_key else self._server(endpoint)
+            return OllamaModel(endpoint, model, key, self._limits(), server)
         from rebuttal.providers.openai_compatible import OpenAICompatible
 
         return OpenAICompatible(endpoint, model, key, self._limits())

@@ -59,8 +59,8 @@ OPERATOR = Visitor(owner="", operator=True)
 class Seat(Record):
     """What a person asks for: a place at the table, by the keys of the catalog."""
 
-    persona: str
-    model: str
+    persona: Annotated[str, Field(max_length=100)]
+    model: Annotated[str, Field(max_length=300)]
     stance: Annotated[str, Field(max_length=500)] | None = None
     instructions: Annotated[str, Field(max_length=4000)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
@@ -131,6 +131,8 @@ class Debate(Record):
     tip: Id
     forked_from: Id | None = None
     owner: str = ""
+    own_keys: tuple[str, ...] = ()
+    """Endpoints that the owner brought a key for. The keys themselves are kept nowhere."""
     created_at: datetime
 
     def debater(self, seat: str) -> Debater | None:

@@ -36,6 +36,7 @@ BY_PROFILE: dict[str, tuple[Any, Any, Any]] = {
     "own_keys": (False, False, True),
     # How much at once.
     "max_rounds": (10, 10, 5),
+    "max_turns": (2000, 1000, 200),
     "running": (50, 30, 8),
     "waiting": (50, 50, 40),
     "running_per_visitor": (None, 4, 2),
@@ -137,6 +138,9 @@ class Settings(BaseSettings):
     own_keys: bool = Field(..., description="Visitors may bring a key of their own for one debate.")
     max_rounds: Annotated[int, Field(ge=1, le=1000)] = Field(
         ..., description="Most rounds one start or follow-up may ask for."
+    )
+    max_turns: Annotated[int, Field(ge=2, le=100_000)] = Field(
+        ..., description="Most turns of one debate, those of the user included."
     )
     running: Annotated[int, Field(ge=1)] = Field(
         ..., description="Debates that speak at once; further ones wait in line."

@@ -30,14 +30,18 @@ FLOORS = {
         "rebuttal.orchestrator",
         "rebuttal.metered",
         "rebuttal.budget",
-        "rebuttal.wish",
-        "rebuttal.halt",
     ),
     3: (
         "rebuttal.prompts",
         "rebuttal.speech",
         "rebuttal.broadcast",
         "rebuttal.export",
+        "rebuttal.wish",
+        "rebuttal.tariff",
+        "rebuttal.places",
+        "rebuttal.requests",
+        "rebuttal.own_keys",
+        "rebuttal.halt",
         "rebuttal.providers",
         "rebuttal.stores",
         "rebuttal.users",
@@ -51,15 +55,25 @@ FLOORS = {
         "rebuttal.providers.base",
         "rebuttal.stores.base",
     ),
-    1: ("rebuttal.records", "rebuttal.errors", "rebuttal.material", "rebuttal.markdown"),
+    1: ("rebuttal.records", "rebuttal.errors", "rebuttal.material", "rebuttal.markdown", "rebuttal.redaction"),
 }
 """A room is a module or a package; the longest name that fits is a module's room."""
 
 NEIGHBOURS = {
     ("rebuttal.live", "rebuttal.orchestrator"),
+    ("rebuttal.live", "rebuttal.hall"),
+    ("rebuttal.live_debates", "rebuttal.live"),
+    ("rebuttal.live_debates", "rebuttal.hall"),
+    ("rebuttal.hall", "rebuttal.orchestrator"),
+    ("rebuttal.metered", "rebuttal.budget"),
+    ("rebuttal.tariff", "rebuttal.prompts"),
+    ("rebuttal.wish", "rebuttal.prompts"),
     ("rebuttal.app", "rebuttal.models"),
+    ("rebuttal.app", "rebuttal.speakers"),
+    ("rebuttal.speakers", "rebuttal.models"),
     ("rebuttal.catalog", "rebuttal.strict_yaml"),
     ("rebuttal.markdown", "rebuttal.material"),
+    ("rebuttal.redaction", "rebuttal.material"),
 }
 """Who may look into a room of its own floor."""
 
@@ -90,6 +104,7 @@ HOMES = {
     "pydantic_settings": ("rebuttal.settings",),
     "dotenv": ("rebuttal.settings",),
     "platformdirs": ("rebuttal.settings",),
+    "keyring": ("rebuttal.settings",),
 }
 """A home is a room, or the first part of the names of several files (``openai_compatible``)."""
 

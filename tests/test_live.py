@@ -22,6 +22,7 @@ from rebuttal.events import (
     TurnFinished,
     TurnStarted,
 )
+from rebuttal.live_debates import AT_REST
 from rebuttal.providers.base import Limits
 from rebuttal.providers.openai_compatible import OpenAICompatible
 from rebuttal.providers.scripted import Line, ScriptedModel
@@ -311,11 +312,11 @@ async def test_an_unknown_debate_is_not_found(tmp_path: Path) -> None:
 async def test_debates_at_rest_are_forgotten_and_nothing_is_left_running(tmp_path: Path) -> None:
     before = len(asyncio.all_tasks())
     async with scripted_app(tmp_path, slow(0)) as app:
-        for _ in range(5):
-            await watch_to_rest(app, await begin(app, rounds=1))
-        await app.state(await begin(app, rounds=1))
+        for _ in range(AT_REST + 4):
+            chat = await app.start("Should cats vote?", CYNIC_AND_RATIONAL[:1], rounds=1)
+            await app.stop(chat)
         assert app._live is not None
-        assert len(app._live._debates) <= 2
+        assert len(app._live._debates) == AT_REST
     assert len(asyncio.all_tasks()) == before
 
 

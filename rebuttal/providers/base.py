@@ -39,9 +39,10 @@ class Options:
 class Chunk:
     """What arrives while a model speaks; most fields are empty most of the time.
 
-    ``waiting`` says why nothing comes yet. The last chunk of a stream, and only that one, carries
-    ``finish``, and with it, where something cut the answer, the ``problem``. ``usage`` comes with
-    the last chunk, and so far as it is known with earlier ones from servers that count as they go.
+    ``waiting`` says why nothing comes yet, with a ``problem`` where the server is asked again. The
+    last chunk of a stream, and only that one, carries ``finish``, and with it, where something cut
+    the answer, the ``problem``. ``usage`` comes with the last chunk, and so far as it is known with
+    earlier ones from servers that count as they go.
     """
 
     text: str = ""

@@ -36,10 +36,12 @@ def silent(upstream: Upstream, seconds: float, *, began: bool) -> Unreachable:
 def speechless(upstream: Upstream, finish: Finish, *, thought: bool) -> ModelError:
     """The answer ended, and there is no text in it."""
     if finish == "filtered":
-        return RequestRejected(
+        problem = RequestRejected(
             upstream.says("its content filter let nothing through"),
             "Another topic, persona or model may pass.",
         )
+        problem.costs_nothing = False
+        return problem
     if thought:
         until = {"length": " until its token limit", "timeout": " until time was up"}.get(
             finish, ""
@@ -79,6 +81,7 @@ def unconnected(upstream: Upstream, exc: BaseException) -> ModelError:
     if refused or (upstream.is_local and "all connection attempts failed" in str(exc).lower()):
         problem = Unreachable(upstream.says("connection refused"), _start_hint(upstream))
         problem.worth_retrying = not upstream.is_local
+        problem.costs_nothing = True
         return problem
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
@@ -88,12 +91,15 @@ def unconnected(upstream: Upstream, exc: BaseException) -> ModelError:
                 "Check the address: http or https, host and port.",
             )
             problem.worth_retrying = False
+            problem.costs_nothing = True
             return problem
         if isinstance(cause, socket.gaierror):
-            return Unreachable(
+            problem = Unreachable(
                 upstream.says("its host is unknown"),
                 "Check the address in models.yaml, and the network.",
             )
+            problem.costs_nothing = True
+            return problem
         if isinstance(cause, ConnectionError):
             return Unreachable(upstream.says("the connection was cut"), RESUME)
         if isinstance(cause, OverflowError | UnicodeError):

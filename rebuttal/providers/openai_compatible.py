@@ -83,13 +83,14 @@ class OpenAICompatible:
                 raise problem
             if not folded and refuses_roles(problem) and messages and messages[0].role == "system":
                 folded = True
-                yield Chunk(waiting="asking again, with the instructions in the first message")
+                folding = "asking again, with the instructions in the first message"
+                yield Chunk(waiting=folding, problem=problem)
                 continue
             wait, why = self._pause(problem, tries)
             if wait is None or clock() + wait >= ends:
                 raise problem
             tries += 1
-            yield Chunk(waiting=why)
+            yield Chunk(waiting=why, problem=problem)
             await asyncio.sleep(wait)
 
     def _pause(self, problem: ModelError, tries: int) -> tuple[float | None, str]:

@@ -19,9 +19,11 @@ from rebuttal.errors import InvalidInput, NotFound, RebuttalError, StaleTip, Sto
 from rebuttal.records import Debate, Turn
 from rebuttal.stores.base import no_debate
 from rebuttal.stores.sql_database import Database, Work
+from rebuttal.stores.sql_ledger import SqlLedger
 from rebuttal.stores.sql_rows import (
     DEBATES,
     MAX_INT,
+    SPENDINGS,
     TURNS,
     debate_of,
     debate_row,
@@ -49,6 +51,7 @@ class SqlStore:
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="store-write")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="store-read")
         self._closed = False
+        self.ledger = SqlLedger(self._read, self._write)
 
     @classmethod
     def open(cls, address: str) -> SqlStore:
@@ -160,6 +163,8 @@ class SqlStore:
             query = sa.delete(DEBATES).where(DEBATES.c.id == known(debate_id))
             if not connection.execute(query).rowcount:
                 raise no_debate(debate_id)
+            own = SPENDINGS.c.scope == "debate", SPENDINGS.c.key == debate_id
+            connection.execute(sa.delete(SPENDINGS).where(*own))
 
         await self._write(work)
 

@@ -16,6 +16,7 @@ from rebuttal.records import Debate, Debater, Record, Timings, Turn, Usage
 MAX_INT = 2**63 - 1
 
 _DEBATERS = TypeAdapter(tuple[Debater, ...])
+_NAMES = TypeAdapter(tuple[str, ...])
 
 
 class Moment(sa.types.TypeDecorator[datetime]):
@@ -51,6 +52,7 @@ DEBATES = sa.Table(
     sa.Column("forked_from", sa.Text),
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
+    sa.Column("own_keys", sa.Text, nullable=False, server_default=sa.text("'[]'")),
     sa.Index("debates_newest", "created_at", "seq"),
     sa.Index("debates_of_owner", "owner", "created_at", "seq"),
 )
@@ -77,19 +79,48 @@ TURNS = sa.Table(
     sa.Index("turns_of_parent", "debate_id", "parent_id"),
 )
 
+SPENDINGS = sa.Table(
+    "spendings",
+    METADATA,
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("day", sa.Text, primary_key=True),
+    sa.Column("tokens", sa.BigInteger, nullable=False),
+    sa.Column("money", sa.BigInteger, nullable=False),
+    sa.Index("spendings_of_day", "day", "scope"),
+)
+
+DAYS = sa.Table(
+    "days",
+    METADATA,
+    sa.Column("day", sa.Text, primary_key=True),
+    sa.Column("secret", sa.Text, nullable=False),
+)
+
+HALTS = sa.Table(
+    "halts",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("since", Moment, nullable=False),
+)
+
 
 def debate_row(debate: Debate) -> dict[str, Any]:
     """Raises InvalidInput for what a database cannot keep."""
     _refuse_unstorable(debate)
     debaters = _DEBATERS.dump_json(debate.debaters).decode()
-    return {**debate.model_dump(exclude={"debaters"}), "debaters": debaters}
+    own_keys = _NAMES.dump_json(debate.own_keys).decode()
+    return {**debate.model_dump(), "debaters": debaters, "own_keys": own_keys}
 
 
 def debate_of(row: sa.Row[Any]) -> Debate:
     """The debate that ``row`` keeps. Raises ValueError where it was tampered with."""
     fields = row._asdict()
     del fields["seq"]
-    return Debate(**{**fields, "debaters": _DEBATERS.validate_json(fields["debaters"])})
+    fields["debaters"] = _DEBATERS.validate_json(fields["debaters"])
+    fields["own_keys"] = _NAMES.validate_json(fields["own_keys"])
+    return Debate(**fields)
 
 
 def turn_row(debate_id: str, turn: Turn) -> dict[str, Any]:

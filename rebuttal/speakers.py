@@ -1,0 +1,88 @@
+"""Who speaks for a debate: the model, whose key it is asked with, and who pays."""
+
+from __future__ import annotations
+
+from rebuttal.budget import Budget
+from rebuttal.catalog import Model
+from rebuttal.errors import KeyRejected, NotAllowed
+from rebuttal.metered import Account, Metered
+from rebuttal.models import Models
+from rebuttal.orchestrator import GetModel
+from rebuttal.own_keys import OwnKeys
+from rebuttal.providers.base import ChatModel
+from rebuttal.records import Debate, Visitor
+from rebuttal.settings import Settings
+from rebuttal.stores.base import Cost
+from rebuttal.tariff import price
+
+
+class Speakers:
+    """Models for the debates of visitors, each as far as the settings let them have it."""
+
+    def __init__(
+        self, settings: Settings, models: Models, budget: Budget, own_keys: OwnKeys
+    ) -> None:
+        self._settings = settings
+        self._models = models
+        self._budget = budget
+        self._own_keys = own_keys
+
+    def seat(self, label: str, visitor: Visitor, own_keys: tuple[str, ...] = ()) -> str:
+        """The model's label. Raises NotFound and NotAllowed where it is not for this visitor."""
+        if not (visitor.operator or self._settings.any_model or self._models.is_listed(label)):
+            self._models.catalog.model(label)
+        model = self._models.find(label)
+        if model.endpoint not in own_keys:
+            self._check_price(model, visitor)
+        return model.label
+
+    def of(self, debate: Debate, visitor: Visitor) -> GetModel:
+        """Finds the models of that debate; ``visitor`` lets them speak and pays.
+
+        A request with a visitor's own key is their own affair: no budget counts it. It is never
+        made with the server's key in its place.
+        """
+
+        def get(label: str) -> tuple[ChatModel, Model]:
+            self.seat(label, visitor, debate.own_keys)
+            endpoint = self._models.find(label).endpoint
+            if endpoint in debate.own_keys:
+                return self._models.get(label, key=self._own_key(debate, endpoint))
+            chat, model = self._models.get(label)
+            if self._budget.counts(visitor):
+                chat = Metered(chat, model, Account(self._budget, visitor, debate.id))
+            return chat, model
+
+        return get
+
+    def least(self, debate: Debate, visitor: Visitor) -> Cost:
+        """What the budgets must at least hold for it: the first answer, where they count it."""
+        first = self._models.find(debate.debaters[0].model)
+        if not self._budget.counts(visitor) or first.endpoint in debate.own_keys:
+            return Cost()
+        return price(first, 0, first.max_tokens)
+
+    def _own_key(self, debate: Debate, endpoint: str) -> str:
+        key = self._own_keys.find(debate.id, endpoint)
+        if key is None:
+            raise KeyRejected(
+                f"Your key for {endpoint} is not here any more: it is kept in memory alone.",
+                "Give it again to go on, or begin another debate with it.",
+            )
+        return key
+
+    def _check_price(self, model: Model, visitor: Visitor) -> None:
+        """Keep visitors from spending, through the operator's key, what nobody counts."""
+        endpoint = self._models.catalog.endpoint_of(model)
+        if visitor.operator or endpoint.key is None:
+            return
+        if self._settings.profile == "public" and not self._budget.limited:
+            raise NotAllowed(
+                f"{model.label!r} would be asked with the operator's key, and no budget is set.",
+                "The operator sets one with REBUTTAL_MONEY_PER_DAY.",
+            )
+        if self._budget.counts_money and model.price is None:
+            raise NotAllowed(
+                f"{model.label!r} has no price in models.yaml, so no budget can count it.",
+                "Seat another model, or give it a price there.",
+            )
