@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from rebuttal.cli.commands import page, terminal
 from rebuttal.cli.options import FAILED
 from rebuttal.cli.terminal import prepare_streams
-from rebuttal.settings import Settings
+from rebuttal.redaction import install
+from rebuttal.settings import Settings, known_secrets
 
 QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
 """Set before the libraries are loaded: nothing here phones home."""
@@ -17,19 +18,32 @@ QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "
 
 def serve(settings: Settings) -> None:
     """Open the page and return when it is closed."""
-    from rebuttal.ui import serve as serve_page
+    from rebuttal.app import DebateApp
+    from rebuttal.ui.server import Page, run_page
+    from rebuttal.web.auth import SignIn
+    from rebuttal.web.guard import Guard
+    from rebuttal.web.visitors import Visitors
 
-    serve_page(settings)
+    app = DebateApp(settings)
+    visitors = Visitors(settings)
+    run_page(Page(settings, app, Guard(app, visitors, SignIn(visitors))))
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "rebuttal") -> None:
     """The command line; ends the process with its exit code."""
+    _keep_secrets()
     run(terminal(serve), sys.argv[1:] if arguments is None else arguments, program)
 
 
 def serve_main(arguments: Sequence[str], program: str) -> None:
     """The command line of a program that only serves."""
+    _keep_secrets()
     run(page(serve), arguments, program)
+
+
+def _keep_secrets() -> None:
+    prepare_streams()
+    install(known_secrets())
 
 
 def run(command: Callable[..., object], arguments: Sequence[str], program: str) -> None:

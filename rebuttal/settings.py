@@ -44,6 +44,13 @@ BY_PROFILE: dict[str, tuple[Any, Any, Any]] = {
     # Requests a minute, and event streams at once.
     "requests_per_visitor": (None, 1200, 300),
     "requests_per_network": (None, None, 1200),
+    "requests": (None, None, 12_000),
+    "new_visitors_per_network": (None, 300, 60),
+    "max_body_kib": (256, 256, 256),
+    "connections_per_network": (1000, 400, 100),
+    "sessions_per_visitor": (None, 50, 20),
+    "sessions_per_network": (500, 250, 60),
+    "sessions": (1500, 1500, 1500),
     "streams_per_visitor": (None, 16, 10),
     "streams_per_network": (None, 200, 40),
     "streams": (1000, 1000, 800),
@@ -157,6 +164,27 @@ class Settings(BaseSettings):
     requests_per_visitor: Count = Field(..., description="Requests of one visitor a minute.")
     requests_per_network: Count = Field(
         ..., description="Requests from one network address a minute."
+    )
+    requests: Count = Field(
+        ..., description="Requests of all together a minute; who asks little is still served."
+    )
+    new_visitors_per_network: Count = Field(
+        ..., description="Browsers without a cookie that one network address may bring a minute."
+    )
+    max_body_kib: Annotated[int, Field(ge=16, le=16_384)] = Field(
+        ..., description="What one request may carry, in KiB."
+    )
+    connections_per_network: Count = Field(
+        ..., description="Connections from one network address at once; not counted behind proxies."
+    )
+    sessions_per_visitor: Count = Field(
+        ..., description="Tabs of one visitor that follow a debate at once."
+    )
+    sessions_per_network: Count = Field(
+        ..., description="Tabs from one network address that follow a debate at once."
+    )
+    sessions: Annotated[int, Field(ge=1, le=1900)] = Field(
+        ..., description="Tabs that follow a debate at once."
     )
     streams_per_visitor: Count = Field(..., description="Event streams of one visitor at once.")
     streams_per_network: Count = Field(

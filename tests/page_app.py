@@ -1,4 +1,7 @@
-"""The page with scripted models, as a process: python -m tests.page_app FOLDER [PORT]."""
+"""The page with scripted models, as a process: python -m tests.page_app FOLDER [PORT].
+
+With ``unguarded`` for the port nothing stands in front of Gradio, at any free port.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,9 @@ from rebuttal.providers.base import ChatModel
 from rebuttal.providers.scripted import Line, ScriptedModel
 from rebuttal.settings import load_settings
 from rebuttal.ui.server import Page, run_page
+from rebuttal.web.auth import SignIn
+from rebuttal.web.guard import Guard
+from rebuttal.web.visitors import Visitors
 
 CATALOG = """\
 endpoints:
@@ -54,13 +60,17 @@ def chat_models() -> dict[str, ChatModel]:
     }
 
 
-def main(folder: Path, port: int | None) -> None:
+def main(folder: Path, port: int | None, guarded: bool) -> None:
     """Serve until SIGTERM."""
     models = folder / "models.yaml"
     models.write_text(CATALOG)
     settings = load_settings(data=folder, cache=folder, models=models, port=port, offline=True)
-    run_page(Page(settings, DebateApp(settings, chat_models=chat_models())))
+    app = DebateApp(settings, chat_models=chat_models())
+    visitors = Visitors(settings)
+    guard = Guard(app, visitors, SignIn(visitors))
+    run_page(Page(settings, app, guard if guarded else None))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None)
+    wish = sys.argv[2] if len(sys.argv) > 2 else ""
+    main(Path(sys.argv[1]), int(wish) if wish.isdigit() else None, wish != "unguarded")

@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     import gradio as gr
 
     from rebuttal.app import DebateApp
-    from rebuttal.settings import Settings
 
 
 def build_ui(app: DebateApp) -> gr.Blocks:
@@ -16,10 +15,3 @@ def build_ui(app: DebateApp) -> gr.Blocks:
     from rebuttal.ui.page import build_ui as build
 
     return build(app)
-
-
-def serve(settings: Settings) -> None:
-    """Serve the page until Ctrl-C. Raises RebuttalError where it cannot be served."""
-    from rebuttal.ui.server import serve as run
-
-    run(settings)

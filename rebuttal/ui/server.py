@@ -10,7 +10,8 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import urlparse
 
 from rebuttal.app import DebateApp
 from rebuttal.errors import InvalidInput, RebuttalError
@@ -27,12 +28,31 @@ _ENVIRONMENT = {
     "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000",
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    # uvicorn would believe any program of this machine about where a request came from.
+    "FORWARDED_ALLOW_IPS": "",
 }
+LISTENERS = 2
+"""Events that run for one stream: what is settled, and what is being said."""
 
 
-def serve(settings: Settings) -> None:
-    """Serve until Ctrl-C or SIGTERM. Raises RebuttalError, InvalidInput for a taken port."""
-    run_page(Page(settings))
+class PageGuard(Protocol):
+    """What stands between the network and the page."""
+
+    def stand_before(self, inner: Any, queue: Any) -> Any:
+        """The ASGI app in front of ``inner``, given a look at Gradio's queue."""
+        ...
+
+    def harden(self, config: Any) -> None:
+        """Bound what a connection costs uvicorn, by its configuration."""
+        ...
+
+    def answer_to(self, host: str) -> None:
+        """Know one more name of this server."""
+        ...
+
+    async def live(self) -> None:
+        """What it does beside the requests; runs until cancelled."""
+        ...
 
 
 def run_page(page: Page) -> None:
@@ -40,18 +60,30 @@ def run_page(page: Page) -> None:
     page.open()
     moved = page.settings.port is None and page.port != FIRST_PORT
     why = f"port {FIRST_PORT} is taken; " if moved else ""
-    print(f"Rebuttal is at {page.address}   ({why}Ctrl-C ends it)", flush=True)
+    kind = "" if page.settings.profile == "local" else f"profile {page.settings.profile}; "
+    print(f"Rebuttal is at {page.address}   ({why}{kind}Ctrl-C ends it)", flush=True)
     if page.public_address:
-        print(f"and, for everybody, at {page.public_address}", flush=True)
+        print(f"and, for everybody, at {page.public_address}")
+        told = "Anyone with the link can debate here within today's budget; Ctrl-C ends it."
+        print(told, flush=True)
     page.wait()
     page.close()
 
 
 class Page:
-    """A served page and its app, which lives in the server's event loop."""
+    """A served page and its app, which lives in the server's event loop.
 
-    def __init__(self, settings: Settings, app: DebateApp | None = None) -> None:
+    Without a ``guard`` whoever reaches it may do all that Gradio allows: for tests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        app: DebateApp | None = None,
+        guard: PageGuard | None = None,
+    ) -> None:
         self.settings = settings
+        self._guard = guard
         self.app = app or DebateApp(settings)
         self.address = ""
         self.port = 0
@@ -62,8 +94,7 @@ class Page:
 
     def open(self) -> None:
         """Listen. Returns when the page can be read."""
-        for name, value in _ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
+        os.environ.update(_ENVIRONMENT)
         asked = self.settings.port
         if asked is not None:
             free_port(self.settings.host, asked)  # a wrong wish is told before the long import
@@ -87,9 +118,13 @@ class Page:
             share=self.settings.share,
             prevent_thread_lock=True,
             app_kwargs={"lifespan": self._lifespan},
-            **options,
+            **{**options, "max_threads": LISTENERS * self.settings.streams},
         )
         self.public_address = public or ""
+        if self._guard:
+            self._guard.harden(self._demo.server.config)
+            if self.public_address:
+                self._guard.answer_to(urlparse(self.public_address).hostname or "")
 
     def wait(self) -> None:
         """Until Ctrl-C or SIGTERM."""
@@ -113,9 +148,19 @@ class Page:
             self._demo.close(verbose=False)
 
     @asynccontextmanager
-    async def _lifespan(self, _: object) -> AsyncIterator[None]:
+    async def _lifespan(self, served: Any) -> AsyncIterator[None]:
         self._loop = asyncio.get_running_loop()
+        if self._guard is None:
+            yield
+            return
+        from rebuttal.ui.queue import PageQueue
+
+        # Not as a middleware of the app's: Gradio puts its own, which answers any Origin, outside.
+        guarded = self._guard.stand_before(served.middleware_stack, PageQueue(self._demo))
+        served.middleware_stack = guarded
+        living = asyncio.create_task(self._guard.live())
         yield
+        living.cancel()
 
 
 def free_port(host: str, asked: int | None) -> int:
