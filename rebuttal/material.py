@@ -115,11 +115,14 @@ def one_line(text: str, limit: int = 200) -> str:
 
 _KEYS = re.compile(
     r"""
-      \b(?:sk|gsk|xai|hf|ghp)[-_][\w-]{8,}                      # keys that say so themselves
-    | \bAIza[\w-]{20,}
+      \b(?:sk|pk|rk|gsk|xai|hf|ghp|gho|github_pat|glpat|r8|nvapi|pplx|csk|fw|xox[a-z])
+      [-_][\w-]{8,}                                             # keys that say so themselves
+    | \b(?:AIza[\w-]{20,} | AKIA[A-Z0-9]{12,} | eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)
     | (?i:(?<=bearer\s))\s*[^\s"',;]{6,} | (?<=Basic\s)[\w+/=]{8,}
     | (?<=://)[^\s/@]+(?=@)                                    # user:password in an address
-    | (?i:(?<=key=)|(?<=key":\s")|(?<=key":")|(?<=token=)|(?<=secret=)|(?<=password=))[^\s&"',;]+
+    | (?i:(?<=key=)|(?<=token=)|(?<=secret=)|(?<=password=))[^\s&"',;]+
+    | (?i:(?<=key":\s")|(?<=key":")|(?<=key':\s')|(?<=key:\s)|(?<=key',\sb'))[^\s&"',;]{6,}
+    | (?i:(?<=secret":\s")|(?<=token":\s")|(?<=password":\s"))[^\s&"',;]+
     """,
     re.VERBOSE,
 )

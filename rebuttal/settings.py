@@ -7,9 +7,12 @@ A profile says who comes in: ``local`` the person at this machine, ``lan`` the p
 from __future__ import annotations
 
 import os
+import re
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from platformdirs import user_cache_path, user_data_path
@@ -17,6 +20,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from rebuttal.errors import InvalidInput
+from rebuttal.redaction import learn
 
 HOME = Path(__file__).resolve().parent.parent
 """The checkout (or the installed package's parent): models.yaml and personas/ lie here."""
@@ -273,18 +277,56 @@ def load_settings(**overrides: object) -> Settings:
         raise _unreadable(exc) from None
 
 
-def read_key(variable: str) -> str | None:
-    """The key of that name from the environment, else from .env; trimmed, None where empty.
+KEYRING = "rebuttal"
+"""The service under which keys stand in the system's keyring, by the names of their variables."""
 
-    Raises InvalidInput where .env cannot be read.
+
+def read_key(variable: str) -> str | None:
+    """The key of that name from the environment, else .env, else the system's keyring.
+
+    Trimmed, None where empty. It is kept out of the logs from now on. Raises InvalidInput where
+    .env cannot be read.
     """
     key = os.environ.get(variable, "").strip()
+    key = key or (_dotenv().get(variable) or "").strip() or _from_keyring(variable)
+    learn(key)
+    return key or None
+
+
+def known_secrets() -> list[str]:
+    """Values in the environment and .env that are secrets, by their names."""
+    try:
+        named = {**_dotenv(), **os.environ}
+    except InvalidInput:
+        named = dict(os.environ)
+    secrets = [value for name, value in named.items() if value and _SECRET.search(name)]
+    database = named.get("REBUTTAL_DATABASE") or ""
+    with suppress(ValueError):
+        secrets.append(urlsplit(database).password or "")
+    return secrets
+
+
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW", re.IGNORECASE)
+
+
+def _dotenv() -> dict[str, str | None]:
     try:
         # A $ in a key is a $: nothing is put in its place.
-        key = key or (dotenv_values(".env", interpolate=False).get(variable) or "").strip()
+        return dotenv_values(".env", interpolate=False)
     except (UnicodeDecodeError, OSError) as exc:
         raise _unreadable(exc) from None
-    return key or None
+
+
+def _from_keyring(variable: str) -> str:
+    """Empty where the package is missing, or the system has no keyring or keeps it closed."""
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ImportError:
+        return ""
+    with suppress(KeyringError, OSError):
+        return (keyring.get_password(KEYRING, variable) or "").strip()
+    return ""
 
 
 def _usual_profile(values: dict[str, Any]) -> Profile:

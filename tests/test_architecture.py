@@ -55,7 +55,13 @@ FLOORS = {
         "rebuttal.providers.base",
         "rebuttal.stores.base",
     ),
-    1: ("rebuttal.records", "rebuttal.errors", "rebuttal.material", "rebuttal.markdown", "rebuttal.redaction"),
+    1: (
+        "rebuttal.records",
+        "rebuttal.errors",
+        "rebuttal.material",
+        "rebuttal.markdown",
+        "rebuttal.redaction",
+    ),
 }
 """A room is a module or a package; the longest name that fits is a module's room."""
 
