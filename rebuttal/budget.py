@@ -21,6 +21,8 @@ from rebuttal.tariff import BILLION, in_billionths
 
 log = logging.getLogger(__name__)
 
+CENT = BILLION // 100
+
 _WHOSE: dict[Scope, str] = {
     "debate": "of this debate",
     "visitor": "that you have for today",
@@ -172,9 +174,8 @@ def spent(lack: Lack, currency: str, moment: datetime) -> BudgetSpent:
 
 
 def money(billionths: int) -> str:
-    """As people write it, small amounts with more digits."""
-    amount = billionths / BILLION
-    return f"{amount:.2f}" if amount >= 1 or not billionths else f"{amount:.4f}"
+    """As people write it, with more digits where there are parts of a cent."""
+    return f"{billionths / BILLION:.{2 if billionths % CENT == 0 else 4}f}"
 
 
 def _in_hours(seconds: float) -> str:

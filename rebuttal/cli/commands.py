@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Concatenate, ParamSpec
 
 import typer
@@ -16,9 +16,18 @@ from rebuttal.cli.fetching import show_progress
 from rebuttal.cli.follow import Show, exit_code, follow
 from rebuttal.cli.json_lines import JsonLines
 from rebuttal.cli.lists import print_debates, print_models, print_personas
-from rebuttal.cli.options import DONE, PAGE_SETTINGS, as_command, parse_seat, parse_seats
+from rebuttal.cli.options import (
+    DONE,
+    PAGE_SETTINGS,
+    PROFILE,
+    SETTINGS,
+    as_command,
+    parse_seat,
+    parse_seats,
+)
 from rebuttal.cli.stage import Stage
 from rebuttal.cli.terminal import stderr, stdout
+from rebuttal.cli.till import budget, go_on, halt
 from rebuttal.cli.users import user
 from rebuttal.material import one_line
 from rebuttal.settings import Settings
@@ -146,6 +155,9 @@ def terminal(serve: Serve, open_app: OpenApp = DebateApp) -> typer.Typer:
     typed.command("pull")(_command(pull, open_app))
     typed.command("list")(_command(list_debates, open_app))
     typed.command("show", context_settings=_IDS)(_command(show, open_app))
+    typed.command("budget")(_command(budget, open_app, {**PROFILE, **SETTINGS}))
+    typed.command("halt")(_command(halt, open_app))
+    typed.command("go-on")(_command(go_on, open_app))
     typed.add_typer(user(_typer("Who may sign in.")), name="user")
     return typed
 
@@ -188,7 +200,9 @@ def _chat_command(open_app: OpenApp) -> Callable[..., None]:
 
 
 def _command(
-    work: Callable[Concatenate[DebateApp, P], Awaitable[int]], open_app: OpenApp
+    work: Callable[Concatenate[DebateApp, P], Awaitable[int]],
+    open_app: OpenApp,
+    options: Mapping[str, object] = SETTINGS,
 ) -> Callable[..., None]:
     """A command that runs ``work`` with an app of its own."""
 
@@ -202,7 +216,7 @@ def _command(
     def run(settings: Settings, *args: P.args, **kwargs: P.kwargs) -> int:
         return asyncio.run(whole(settings, *args, **kwargs))
 
-    return as_command(run, work)
+    return as_command(run, work, options)
 
 
 async def _opened(open_app: OpenApp, settings: Settings) -> DebateApp:

@@ -16,45 +16,46 @@ _STATE = {"loaded": "green", "ready": "green", "not now": "yellow"}
 
 def print_models(models: Iterable[ModelState], out: Console) -> None:
     """Each model with its state and, where it cannot be used now, why."""
-    table = _table("Model", "Endpoint", "State", "")
+    shown = table("Model", "Endpoint", "State", "")
     for model in models:
         state = "loaded" if model.loaded else "ready" if model.usable else "not now"
         sizes = [_bytes(model.size), f"{model.context} tokens" if model.context else ""]
         facts = ", ".join(filter(None, sizes))
-        table.add_row(
+        shown.add_row(
             one_line(model.label),
             one_line(model.endpoint),
             Text(state, style=_STATE[state]),
             one_line(". ".join(filter(None, [model.reason, facts])), 400),
         )
-    out.print(table)
+    out.print(shown)
 
 
 def print_personas(personas: Iterable[Persona], out: Console) -> None:
     """Each persona with the key that seats it."""
-    table = _table("Persona", "Name", "")
+    shown = table("Persona", "Name", "")
     for persona in personas:
         name = Text(one_line(persona.name), style=persona.colour or "")
         about = persona.description or persona.instructions
-        table.add_row(persona.key, name, one_line(about, 200))
-    out.print(table)
+        shown.add_row(persona.key, name, one_line(about, 200))
+    out.print(shown)
 
 
 def print_debates(debates: Iterable[tuple[Debate, DebateState]], out: Console) -> None:
     """Each debate with its id, newest first."""
-    table = _table("Id", "Begun", "State", "Topic")
-    table.columns[0].no_wrap = True
+    shown = table("Id", "Begun", "State", "Topic")
+    shown.columns[0].no_wrap = True
     for debate, state in debates:
         begun = f"{debate.created_at.astimezone():%Y-%m-%d %H:%M}"
-        table.add_row(debate.id, begun, state, one_line(debate.topic))
-    out.print(table)
+        shown.add_row(debate.id, begun, state, one_line(debate.topic))
+    out.print(shown)
 
 
-def _table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+def table(*headings: str) -> Table:
+    """Plain columns under these headings."""
+    shown = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
+        shown.add_column(heading, overflow="fold")
+    return shown
 
 
 def _bytes(size: int | None) -> str:

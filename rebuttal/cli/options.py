@@ -46,8 +46,11 @@ SETTINGS = {
 AUTH = {"auth": _field("auth", Path | None, "FILE")}
 """Names the file of users, where they are added and where they sign in."""
 
+PROFILE = {"profile": _field("profile", str | None, "PROFILE")}
+"""Chooses the limits, where the page is served and where its figures are shown."""
+
 PAGE_SETTINGS = {
-    "profile": _field("profile", str | None, "PROFILE"),
+    **PROFILE,
     "host": _field("host", str | None, "ADDRESS"),
     "port": _field("port", int | None, "PORT"),
     "share": _field("share", bool | None, ""),
