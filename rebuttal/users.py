@@ -8,6 +8,7 @@ import secrets
 import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from argon2 import PasswordHasher
@@ -31,7 +32,7 @@ class Users:
         self.file = file
         self._seen: object = None
         self._hashes: dict[str, str] = {}
-        self._nobody = HASHER.hash(secrets.token_urlsafe())
+        self._nobody = _nobodys_hash()
 
     def names(self) -> list[str]:
         """In the order of the file. Raises InvalidInput for a file that cannot be read."""
@@ -139,6 +140,12 @@ class Users:
             f"The file of users {self.file.name!r} cannot be used: {reason}.",
             "Make it with: rebuttal user add NAME --auth FILE",
         )
+
+
+@cache
+def _nobodys_hash() -> str:
+    """What the password of an unknown name is compared with, so that it takes as long."""
+    return HASHER.hash(secrets.token_urlsafe())
 
 
 def _bytes(password: str) -> bytes:
