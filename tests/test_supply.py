@@ -31,7 +31,7 @@ def wanted(name: str) -> list[Requirement]:
 
 def locked(lock: str) -> dict[str, str]:
     """Versions by name. Raises AssertionError for a line without a hash."""
-    versions = {}
+    versions: dict[str, str] = {}
     for entry in re.split(r"\n(?=\S)", lock):
         if entry.startswith("#") or not entry.strip():
             continue
