@@ -79,16 +79,18 @@ class Places:
         if place in self._speaking:
             self._speaking.remove(place)
             if self._line:
-                self._speaking.add(self._line.popleft())
+                self._seat(self._line.popleft())
         elif place in self._line:
             self._line.remove(place)
         else:
             return
         self._count(place.visitor, -1)
-        for speaking in self._speaking:
-            speaking.move(0)
         for number, waiting in enumerate(self._line, 1):
             waiting.move(number)
+
+    def _seat(self, place: Place) -> None:
+        self._speaking.add(place)
+        place.move(0)
 
     def _check_caps(self, visitor: Visitor) -> None:
         if visitor.operator:
