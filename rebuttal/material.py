@@ -133,3 +133,27 @@ def redact(text: str, keys: Iterable[str] = ()) -> str:
     for key in sorted({key.strip() for key in keys if key.strip()}, key=len, reverse=True):
         text = text.replace(key, "[key]")
     return _KEYS.sub("[key]", text)
+
+
+_MARKS = (
+    # <|im_start|>, <start_of_turn>, </s>, <<SYS>>, <think>, <｜User｜>
+    (re.compile(r"<(?=[|\uff5c/<A-Za-z])"), "\u2039"),
+    # [INST], [/INST], [|user|], [SYSTEM_PROMPT], [gMASK]
+    (re.compile(r"\[(/?[A-Z][A-Z_]{2,30}|gMASK|\|[^\[\]|\n]{0,30}\|)\]"), r"(\1)"),
+    # ]~b] and [e~[
+    (re.compile(r"\]~|(?<=[a-z])~\["), lambda mark: mark[0].replace("~", "-")),
+)
+_TAG = re.compile(r"\[([^\[\]]*+)\](?=\s{0,3}[:\uff1a])")
+_ROLE = re.compile(r"#{1,6}\s*+(?=(?:system|user|assistant|human|instruction|response)\b)", re.I)
+
+
+def without_marks(text: str) -> str:
+    """``text`` without the signs by which chat templates mark where a message begins and ends."""
+    for mark, instead in _MARKS:
+        text = mark.sub(instead, text)
+    return text
+
+
+def as_heard(text: str) -> str:
+    """``text`` as one line that can stand behind a ``[Name]:`` tag of ours and forge none."""
+    return _ROLE.sub("", _TAG.sub(r"(\1)", " ".join(without_marks(text).split())))
