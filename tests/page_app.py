@@ -1,6 +1,6 @@
 """The page with scripted models, as a process: python -m tests.page_app FOLDER [PORT].
 
-With ``unguarded`` for the port nothing stands in front of Gradio, at any free port.
+With ``unguarded`` for the port only ``/healthz`` stands in front of Gradio, at any free port.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ from rebuttal.providers.base import ChatModel
 from rebuttal.providers.scripted import Line, ScriptedModel
 from rebuttal.settings import load_settings
 from rebuttal.ui.server import Page, run_page
+from rebuttal.web.asgi import App, Receive, Scope, Send, answer_json
 from rebuttal.web.auth import SignIn
-from rebuttal.web.guard import Guard
+from rebuttal.web.guard import HEALTH, Guard
+from rebuttal.web.health import Health
+from rebuttal.web.sessions import Queue
 from rebuttal.web.visitors import Visitors
 
 CATALOG = """\
@@ -60,6 +63,31 @@ def chat_models() -> dict[str, ChatModel]:
     }
 
 
+class Unguarded(Guard):
+    """Lets everything through, so that an attack can be seen to succeed."""
+
+    def __init__(self, app: DebateApp) -> None:
+        self._app = app
+
+    def stand_before(self, inner: App, queue: Queue) -> App:
+        health = self._health = Health(self._app, queue)
+
+        async def open_door(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope.get("path") != HEALTH:
+                await inner(scope, receive, send)
+                return
+            well, report = await health.report()
+            await answer_json(send, 200 if well else 503, report)
+
+        return open_door
+
+    def harden(self, server: object) -> None: ...
+
+    async def live(self) -> None:
+        while True:
+            await self._health.beat()
+
+
 def main(folder: Path, port: int | None, guarded: bool) -> None:
     """Serve until SIGTERM."""
     models = folder / "models.yaml"
@@ -67,8 +95,8 @@ def main(folder: Path, port: int | None, guarded: bool) -> None:
     settings = load_settings(data=folder, cache=folder, models=models, port=port, offline=True)
     app = DebateApp(settings, chat_models=chat_models())
     visitors = Visitors(settings)
-    guard = Guard(app, visitors, SignIn(visitors))
-    run_page(Page(settings, app, guard if guarded else None))
+    guard = Guard(app, visitors, SignIn(visitors)) if guarded else Unguarded(app)
+    run_page(Page(settings, app, guard))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +25,17 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, *command: str) -> Iterator[Served]:
+def serving(
+    folder: Path, *command: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Served]:
     """Start the scripted page, or what ``command`` starts, and wait until it says where it is."""
     arguments = command or ("-m", "tests.page_app", str(folder))
-    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(environment or {})},
+    )
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

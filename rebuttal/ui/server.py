@@ -42,8 +42,8 @@ class PageGuard(Protocol):
         """The ASGI app in front of ``inner``, given a look at Gradio's queue."""
         ...
 
-    def harden(self, config: Any) -> None:
-        """Bound what a connection costs uvicorn, by its configuration."""
+    def harden(self, server: Any) -> None:
+        """Bound what a connection costs uvicorn's server."""
         ...
 
     def answer_to(self, host: str) -> None:
@@ -95,21 +95,27 @@ class Page:
     def open(self) -> None:
         """Listen. Returns when the page can be read."""
         os.environ.update(_ENVIRONMENT)
+        # Gradio makes a folder there, which must not be beside our own.
+        os.environ.setdefault("GRADIO_TEMP_DIR", str(self.settings.cache / "gradio"))
         asked = self.settings.port
         if asked is not None:
             free_port(self.settings.host, asked)  # a wrong wish is told before the long import
-        from rebuttal.ui.page import build_ui, launch_options
-
-        self._demo = build_ui(self.app)
+        self._demo, options = self.build()
         for _ in range(TRIES):
             port = free_port(self.settings.host, asked)
             try:
-                self._launch(port, launch_options())
+                self._launch(port, options)
             except OSError:
                 continue  # somebody took it between the look and the launch
             self.port = port
             return
         raise InvalidInput(f"Port {port} was taken meanwhile.", "Start again.")
+
+    def build(self) -> tuple[Any, dict[str, Any]]:
+        """The Blocks that are served, and how."""
+        from rebuttal.ui.page import build_ui, launch_options
+
+        return build_ui(self.app), launch_options()
 
     def _launch(self, port: int, options: dict[str, Any]) -> None:
         _, self.address, public = self._demo.launch(
@@ -122,7 +128,7 @@ class Page:
         )
         self.public_address = public or ""
         if self._guard:
-            self._guard.harden(self._demo.server.config)
+            self._guard.harden(self._demo.server)
             if self.public_address:
                 self._guard.answer_to(urlparse(self.public_address).hostname or "")
 

@@ -10,7 +10,7 @@ import socket
 from collections import Counter
 from typing import Any
 
-from uvicorn.config import Config
+from uvicorn import Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rebuttal.web.asgi import Receive, Scope, Send
@@ -71,19 +71,23 @@ class Door:
             del self._open[address]
 
 
-def harden(config: Config, door: Door) -> None:
-    """Have the server open its further connections our way, and not say what it is."""
+def harden(server: Server, door: Door, begins_within: float = BEGINS_WITHIN) -> None:
+    """Have a running server open further connections our way, and not say what it is."""
 
     class Connection(_Connection):
         _door = door
+        _begins_within = begins_within
 
+    config, state = server.config, server.server_state
     config.http_protocol_class = Connection
     config.ws_protocol_class = None
-    config.encoded_headers = [pair for pair in config.encoded_headers if pair[0] != b"server"]
+    for headers in (config.encoded_headers, state.default_headers):
+        headers[:] = [pair for pair in headers if pair[0] != b"server"]
 
 
 class _Connection(H11Protocol):
     _door: Door
+    _begins_within: float
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -130,7 +134,7 @@ class _Connection(H11Protocol):
         if at_work:
             self._rest()
         elif self._alarm is None:
-            self._alarm = self.loop.call_later(BEGINS_WITHIN, self.transport.abort)
+            self._alarm = self.loop.call_later(self._begins_within, self.transport.abort)
 
     def _rest(self) -> None:
         if self._alarm is not None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from uvicorn.config import Config
+from uvicorn import Server
 
 from rebuttal.app import DebateApp
 from rebuttal.records import Visitor
@@ -92,9 +92,9 @@ class Guard:
         self._health = Health(self._app, queue)
         return self
 
-    def harden(self, config: Config) -> None:
-        """Bound what a connection may cost the server of that configuration."""
-        harden(config, self._door)
+    def harden(self, server: Server) -> None:
+        """Bound what a connection may cost that server, which runs already."""
+        harden(server, self._door)
 
     def answer_to(self, host: str) -> None:
         """Answer to that name too: of the share link, which is known late."""
@@ -189,10 +189,8 @@ class Guard:
         return True
 
     async def _admit(self, asked: Request, kind: routes.Kind) -> None:
-        if kind == "call":
-            await self._pass_call(asked)
-        elif kind == "join":
-            await self._pass_join(asked)
+        if kind in ("call", "join"):
+            await self._pass_call(asked, queued=kind == "join")
         elif kind == "cancel":
             await self._pass_cancellation(asked)
         elif kind == "reset":
@@ -212,32 +210,25 @@ class Guard:
         body = await bodies.read_body(asked.scope, asked.receive, self._limit)
         return None if body is None else bodies.parse(body, kind)
 
-    async def _pass_call(self, asked: Request) -> None:
-        """An event beside the queue, answered at once."""
+    async def _pass_call(self, asked: Request, queued: bool) -> None:
+        """An event: for the queue, or beside it and answered at once."""
         call = await self._read(asked, bodies.Call)
         if call is None:
             return
-        self._check_event(call, queued=False)
-        if self._sessions.is_foreign(call.session_hash, asked.who):
-            raise Refused(404, "There is nothing here.")
-        await self._pass(asked, bodies.write(call))
-
-    async def _pass_join(self, asked: Request) -> None:
-        """An event for the queue."""
-        call = await self._read(asked, bodies.Call)
-        if call is None:
+        if not self._queue.takes(call.fn_index, len(call.data), queued):
+            raise Refused(404, "The page has no such event; reload it.")
+        if self._sessions.meet(call.session_hash, asked.who):
+            self._rates.pass_network(asked.network, "tab")
+            self._rates.pass_visitor(asked.who, "tab")
+        if not queued:
+            await self._pass(asked, bodies.write(call))
             return
-        self._check_event(call, queued=True)
         session = await self._sessions.join(call.session_hash, asked.who, asked.network)
         session.busy += 1
         try:
             await self._pass(asked, bodies.write(call))
         finally:
             session.busy -= 1
-
-    def _check_event(self, call: bodies.Call, queued: bool) -> None:
-        if not self._queue.takes(call.fn_index, len(call.data), queued):
-            raise Refused(404, "The page has no such event; reload it.")
 
     async def _pass_cancellation(self, asked: Request) -> None:
         """The end of a listener; of one that is over already, or another's, nothing."""

@@ -58,8 +58,12 @@ COSTS: Mapping[str, float] = {
     "reset": 0.5,
     "page": 2,
     "join": 2,
+    "tab": 8,
 }
-"""What a request counts, by its kind; others 1. Opening the page asks for some sixty assets."""
+"""What a request counts, by its kind; others 1. Opening the page asks for some sixty assets.
+
+A ``tab`` that is new is counted on top of what it asks for.
+"""
 LIGHT = 60.0
 """A network that used up no more is served even when all together are over their limit."""
 ALL = "all"

@@ -67,7 +67,7 @@ class Streams:
         """The network with most streams loses its newest, if that is fair. Raises Refused."""
         biggest, held = max(self._at.items(), key=lambda item: item[1])
         if held <= self._at[network] + 1:
-            raise Refused(503, "Too many follow debates here right now; try again soon.", 10)
+            raise Refused(429, "Too many follow debates here right now; try again soon.", 10)
         victim = next(s for s in reversed(self._open) if s.network == biggest)
         victim.abort()
 
