@@ -304,7 +304,7 @@ def test_no_sign_of_a_template_survives_in_any_prompt(mark: str) -> None:
                 table,
                 turns(("a", said), ("b", said), (USER, said), topic=said),
                 table.debaters[0],
-                Budget(8192, 200, history),  # type: ignore[arg-type]
+                Budget(8192, 200, history),
             )
             assert mark not in str([message.content for message in view.messages])
 
