@@ -25,13 +25,18 @@ class Visit(Stranger):
         transport = httpx.HTTPTransport(local_address=self.source, verify=False)
         self._web = httpx.Client(base_url=self.address, headers=self.headers, transport=transport)
         self._web.timeout = httpx.Timeout(60)
+        self.greet(self._web)
         page = self.get("/")
         assert page.status_code == 200, page.text
         # By hand: a jar holds back a cookie that is for https, which may end at a proxy.
-        self._web.headers["cookie"] = page.headers["set-cookie"].partition(";")[0]
+        self.cookie: str = page.headers["set-cookie"]
+        self._web.headers["cookie"] = self.cookie.partition(";")[0]
         self._web.cookies.clear()
         self.config: dict[str, Any] = self.get("/config").json()
         self.parts = {part["id"]: part for part in self.config["components"]}
+
+    def greet(self, client: httpx.Client) -> None:
+        """What has to be settled before the first request."""
 
     def get(self, path: str) -> httpx.Response:
         """One answer."""

@@ -1,0 +1,243 @@
+"""The configurations of docs/deploy.md in real proxies: words as they come, and who asked."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from rebuttal.settings import HOME
+from tests.served import serving
+from tests.visit import Visit
+
+NAME = "debates.example"
+PAGE = (HOME / "docs" / "deploy.md").read_text("utf-8")
+LIMITS = {"REBUTTAL_REQUESTS_PER_NETWORK": "60", "REBUTTAL_STREAMS_PER_VISITOR": "1"}
+NGINX = """\
+daemon off;
+user root;
+pid {folder}/nginx.pid;
+error_log stderr;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/site.conf;
+}}
+"""
+CADDY = """\
+{{
+    admin off
+    http_port {plain}
+    https_port {port}
+    local_certs
+    skip_install_trust
+    storage file_system {folder}/kept
+}}
+"""
+
+pytestmark = [
+    pytest.mark.proxy,
+    pytest.mark.skipif(
+        not (shutil.which("nginx") and shutil.which("caddy") and shutil.which("openssl")),
+        reason="nginx, Caddy or openssl is missing: apt-get install nginx caddy openssl",
+    ),
+]
+
+
+def block(language: str, mark: str = "") -> str:
+    """A fenced block of the page."""
+    found = re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.M | re.S)
+    (text,) = [text for text in found if mark in text]
+    return str(text)
+
+
+def settings_of_the_page() -> dict[str, str]:
+    """The variables that the page gives a server."""
+    lines = block("dotenv", "# .env in the working folder").splitlines()[1:]
+    return dict(line.split("=", 1) for line in lines)
+
+
+@dataclass
+class Proxy:
+    """A proxy in front of the page."""
+
+    port: int
+    plain: int
+
+    def visit(self, source: str = "127.0.0.1") -> Visit:
+        """Somebody who opens the page by its name, from that address of this machine."""
+        headers = {"host": f"{NAME}:{self.port}", "origin": f"https://{NAME}:{self.port}"}
+        return NamedVisit(f"https://127.0.0.1:{self.port}", source=source, headers=headers)
+
+    def asks(self, source: str, **headers: str) -> int:
+        """The status of one request."""
+        transport = httpx.HTTPTransport(local_address=source, verify=False)
+        with httpx.Client(transport=transport, event_hooks={"request": [by_name]}) as client:
+            address = f"https://127.0.0.1:{self.port}/healthz"
+            return client.get(address, headers={"host": NAME, **headers}).status_code
+
+
+class NamedVisit(Visit):
+    """Names the server while the connection is encrypted, as a browser does."""
+
+    def greet(self, client: httpx.Client) -> None:
+        client.event_hooks = {"request": [by_name]}
+
+
+def by_name(request: httpx.Request) -> None:
+    request.extensions = {**request.extensions, "sni_hostname": NAME}
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def running(folder: Path, command: list[str], port: int) -> Iterator[None]:
+    """A proxy's program, from when it listens."""
+    with (folder / "log.txt").open("w") as log:
+        where = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "PATH": "/usr/bin:/usr/sbin"}
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=where, cwd=folder)
+        try:
+            until = time.monotonic() + 20
+            while not listens(port):
+                assert process.poll() is None, (folder / "log.txt").read_text()
+                assert time.monotonic() < until, (folder / "log.txt").read_text()
+                time.sleep(0.05)
+            yield
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@contextmanager
+def nginx(folder: Path, page: int) -> Iterator[Proxy]:
+    port, plain = free_ports(2)
+    certificate = folder / "fullchain.pem"
+    key = folder / "privkey.pem"
+    new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    to = ["-subj", f"/CN={NAME}", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*new, *to], check=True, capture_output=True)
+    site = block("nginx").replace("/etc/letsencrypt/live/debates.example", str(folder))
+    site = site.replace("127.0.0.1:7860", f"127.0.0.1:{page}")
+    site = site.replace("listen 443", f"listen {port}").replace("listen 80", f"listen {plain}")
+    (folder / "site.conf").write_text(site)
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder))
+    with running(folder, ["nginx", "-c", str(folder / "nginx.conf")], port):
+        yield Proxy(port, plain)
+
+
+@contextmanager
+def caddy(folder: Path, page: int) -> Iterator[Proxy]:
+    port, plain = free_ports(2)
+    site = block("caddy").replace("127.0.0.1:7860", f"127.0.0.1:{page}")
+    around = CADDY.format(port=port, plain=plain, folder=folder)
+    (folder / "Caddyfile").write_text(around + site)
+    with running(folder, ["caddy", "run", "--config", str(folder / "Caddyfile")], port):
+        yield Proxy(port, plain)
+
+
+@contextmanager
+def both(folder: Path, environment: dict[str, str]) -> Iterator[dict[str, Proxy]]:
+    """The page with both proxies in front, each in a folder of its own."""
+    (port,) = free_ports(1)
+    with ExitStack() as stack:
+        command = ("-m", "tests.page_app", str(folder), str(port))
+        stack.enter_context(serving(folder, *command, environment=environment))
+        proxies = {}
+        for name, start in (("nginx", nginx), ("caddy", caddy)):
+            (folder / name).mkdir()
+            proxies[name] = stack.enter_context(start(folder / name, port))
+        yield proxies
+
+
+@pytest.fixture(scope="module")
+def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Proxy]]:
+    folder = tmp_path_factory.mktemp("behind")
+    with both(folder, {**LIMITS, **settings_of_the_page()}) as proxies:
+        yield proxies
+
+
+@pytest.fixture(scope="module")
+def not_told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Proxy]]:
+    """The same, of a page that was not told who its proxies are."""
+    settings = {**settings_of_the_page(), "REBUTTAL_PROXIES": ""}
+    with both(tmp_path_factory.mktemp("not-told"), {**LIMITS, **settings}) as proxies:
+        yield proxies
+
+
+@pytest.mark.parametrize("name", ["nginx", "caddy"])
+def test_words_come_as_they_are_said(behind: dict[str, Proxy], name: str) -> None:
+    visitor = behind[name].visit("127.0.0.9")
+    heard = visitor.watch(visitor.begin("Slow", "Slow", rounds=1))
+    visitor.close()
+    assert '"process_completed"' in heard[-1][1]
+    moments = {round(moment, 1) for moment, line in heard if "process_generating" in line}
+    assert len(moments) > 8
+    assert min(moments) < max(moments) / 3
+
+
+@pytest.mark.parametrize("name", ["nginx", "caddy"])
+def test_a_closed_tab_is_noticed_behind_the_proxy(behind: dict[str, Proxy], name: str) -> None:
+    visitor = behind[name].visit(f"127.0.0.{10 if name == 'nginx' else 11}")
+    debate = visitor.begin("Endless", "Endless")
+    for _ in range(3):  # one stream is all that a visitor has here
+        heard = visitor.watch(debate, 1.0)
+        assert any("process_generating" in line for _, line in heard), heard
+        time.sleep(1)
+    visitor.close()
+
+
+@pytest.mark.parametrize("name", ["nginx", "caddy"])
+def test_limits_count_who_asked_and_not_the_proxy(
+    behind: dict[str, Proxy], not_told: dict[str, Proxy], name: str
+) -> None:
+    flood, bystander = ("127.0.0.2", "127.0.0.3") if name == "nginx" else ("127.0.0.4", "127.0.0.5")
+    for proxy, answer in ((not_told[name], 429), (behind[name], 200)):
+        assert 429 in [proxy.asks(flood) for _ in range(130)]
+        assert proxy.asks(bystander) == answer
+
+
+@pytest.mark.parametrize("name", ["nginx", "caddy"])
+def test_nobody_names_an_address_of_their_own(behind: dict[str, Proxy], name: str) -> None:
+    source = "127.0.0.6" if name == "nginx" else "127.0.0.7"
+    pretended = [{"x-forwarded-for": f"198.51.100.{number}"} for number in range(130)]
+    assert 429 in [behind[name].asks(source, **headers) for headers in pretended]
+
+
+@pytest.mark.parametrize("name", ["nginx", "caddy"])
+def test_plain_http_leads_to_https_and_cookies_stay_there(
+    behind: dict[str, Proxy], name: str
+) -> None:
+    proxy = behind[name]
+    plain = httpx.get(f"http://127.0.0.1:{proxy.plain}/", headers={"host": NAME})
+    assert plain.status_code in (301, 308)
+    assert plain.headers["location"].startswith(f"https://{NAME}")
+    visitor = proxy.visit("127.0.0.8")
+    assert visitor.cookie.startswith("__Host-rebuttal")
+    assert "Secure" in visitor.cookie
+    assert "max-age" in visitor.get("/").headers["strict-transport-security"]
+    visitor.close()
