@@ -77,10 +77,11 @@ class DebateRewound(Record):
 
 
 class DebatePaused(Record):
-    """The debate waits. An ``error`` carries the words of the error and its hint."""
+    """The debate waits. An ``error`` or a ``limit`` carries its words and a hint."""
 
     kind: Literal["debate_paused"] = "debate_paused"
-    reason: Literal["stopped", "paused", "error", "unwatched", "interrupted"]
+    reason: Literal["stopped", "paused", "error", "limit", "unwatched", "interrupted"]
+    """``limit``: a budget, a cap or the operator's halt; nothing is broken."""
     message: str = ""
     hint: str = ""
 

@@ -6,9 +6,17 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
+from typing import Literal
 
 from rebuttal.broadcast import Broadcast
-from rebuttal.errors import Busy, InvalidInput, RebuttalError, StoreError
+from rebuttal.errors import (
+    BudgetSpent,
+    Busy,
+    InvalidInput,
+    NotAllowed,
+    RebuttalError,
+    StoreError,
+)
 from rebuttal.events import (
     DebateEvent,
     DebateFinished,
@@ -202,7 +210,7 @@ class LiveDebate:
         """Have a task of its own speak at that place, which it leaves when it ends."""
         self._pause = None
         self._place = place
-        self._broadcast.forget()
+        self._tell_number(place)
         speaking = self._run(place, self._hall.get_model(self.debate, visitor))
         self._task = asyncio.create_task(speaking, name=f"debate {self.debate.id}")
         # Not at the end of _run, which never begins where it is cancelled at once.
@@ -230,17 +238,21 @@ class LiveDebate:
                 self._abandon.cancel()
 
     async def _wait_in_line(self, place: Place) -> bool:
-        """Tell the number in line until it is our turn; False where a pause came first."""
+        """Until it is our turn to speak; False where a pause came first."""
         while place.position and not self._pause:
-            self._broadcast.forget()
-            self._broadcast.publish(DebateWaiting(position=place.position))
             await place.moved()
-        self._broadcast.forget()
+            self._tell_number(place)
         if self._pause:
             await self._keep_notes()
             self._rest(self._pause)
             return False
         return True
+
+    def _tell_number(self, place: Place) -> None:
+        """Tell those who watch; who comes later hears the latest number alone."""
+        self._broadcast.forget()
+        if place.position:
+            self._broadcast.publish(DebateWaiting(position=place.position))
 
     async def _speak(self, get_model: GetModel) -> bool:
         """Run to the end, or to the turn after which a note or a pause came; True at rest."""
@@ -340,4 +352,6 @@ class LiveDebate:
 
 
 def _error(error: RebuttalError) -> DebatePaused:
-    return DebatePaused(reason="error", message=error.message, hint=error.hint)
+    limit = isinstance(error, Busy | BudgetSpent | NotAllowed)
+    reason: Literal["limit", "error"] = "limit" if limit else "error"
+    return DebatePaused(reason=reason, message=error.message, hint=error.hint)

@@ -35,11 +35,11 @@ class Wish:
         checked_text(self.topic, "topic")
         checked_text(self.language, "language", MAX_LANGUAGE)
         if not 1 <= self.rounds <= settings.max_rounds:
-            raise InvalidInput(f"rounds: {self.rounds} is not between 1 and {settings.max_rounds}.")
+            raise InvalidInput(f"rounds is not between 1 and {settings.max_rounds}.")
         if not 1 <= len(self.seats) <= MAX_SEATS:
             raise InvalidInput(f"seats: {len(self.seats)} is not between 1 and {MAX_SEATS}.")
         if self.seed is not None and not 0 <= self.seed <= MAX_SEED:
-            raise InvalidInput(f"seed: {self.seed!r:.20} is not between 0 and {MAX_SEED}.")
+            raise InvalidInput(f"seed is not between 0 and {MAX_SEED}.")
         check_length(1 + self.rounds * len(self.seats), settings.max_turns)
 
     def begin(
