@@ -275,6 +275,15 @@ async def test_a_provider_that_says_anything_else_signs_nobody_in_and_is_not_rep
     assert await who(browser) == "nobody"
 
 
+@pytest.mark.parametrize("padding", [1000, 100_000])
+async def test_an_answer_is_read_up_to_a_bound(
+    space: Space, browser: httpx.AsyncClient, padding: int
+) -> None:
+    about = {"preferred_username": "anna-hf", "picture": "x" * padding}
+    space.provider.says["userinfo"] = as_json(about)
+    assert (await sign_in(browser)).status_code == (303 if padding == 1000 else 502)
+
+
 async def test_our_secret_goes_to_the_provider_alone(tmp_path: Path) -> None:
     async with OpenIdProvider() as elsewhere, OpenIdProvider() as provider:
         provider.says["configuration"] = as_json(provider.configuration(elsewhere.address))
