@@ -10,12 +10,13 @@ from typing import TypeVar
 from rebuttal.budget import Budget, Report
 from rebuttal.catalog import Catalog, load_catalog
 from rebuttal.errors import CatalogError, InvalidInput, NotAllowed, StoreError
-from rebuttal.events import DebateEvent
+from rebuttal.events import DebateEvent, DebatePaused, TurnWaiting
 from rebuttal.export import ExportFormat as ExportFormat
 from rebuttal.export import export_debate
 from rebuttal.hall import Hall
 from rebuttal.live import LiveDebate
 from rebuttal.live_debates import LiveDebates
+from rebuttal.material import without_addresses
 from rebuttal.models import Models
 from rebuttal.own_keys import OwnKeys, check_own_keys
 from rebuttal.places import Places
@@ -117,7 +118,7 @@ class DebateApp:
         """
         text = checked_text(text, "note") if text.strip() or not rounds else ""
         if rounds < 0 or rounds > self.settings.max_rounds:
-            raise InvalidInput(f"rounds: {rounds} is not between 0 and {self.settings.max_rounds}.")
+            raise InvalidInput(f"rounds is not between 0 and {self.settings.max_rounds}.")
         async with self._open(debate_id, visitor) as live:
             await live.say(text, rounds, visitor)
 
@@ -168,7 +169,7 @@ class DebateApp:
             aclosing(live.watch(after)) as batches,
         ):
             async for batch in batches:
-                yield batch
+                yield [self._veiled(event, visitor) for event in batch]
 
     async def debate(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> Debate:
         """Raises NotFound."""
@@ -301,6 +302,16 @@ class DebateApp:
         if state.usable or self._sees_addresses(visitor):
             return state
         return state.model_copy(update={"reason": "not available here"})
+
+    def _veiled(self, event: DebateEvent, visitor: Visitor) -> DebateEvent:
+        """The event with endpoints by their names where the visitor may not see addresses."""
+        words = {DebatePaused: ("message", "hint"), TurnWaiting: ("reason",)}.get(type(event), ())
+        if not words or self._sees_addresses(visitor):
+            return event
+        places = self.catalog.endpoints.values()
+        names = {place.address: place.name for place in places if place.address}
+        veiled = {word: without_addresses(getattr(event, word), names) for word in words}
+        return event.model_copy(update=veiled)
 
     def _only_operator(self, visitor: Visitor) -> None:
         if not visitor.operator:

@@ -7,7 +7,7 @@ leaves the words alone and takes away what would act on a terminal, a page or a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 _DROPPED = [
     *range(0x01, 0x09),  # C0 without tab and newline
@@ -133,6 +133,27 @@ def redact(text: str, keys: Iterable[str] = ()) -> str:
     for key in sorted({key.strip() for key in keys if key.strip()}, key=len, reverse=True):
         text = text.replace(key, "[key]")
     return _KEYS.sub("[key]", text)
+
+
+_URL = re.compile(r"\b[a-z][a-z+]{1,20}://[^\s'\"<>,;]+", re.IGNORECASE)
+_PLACE = re.compile(
+    r"""
+      (?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?(?![\w.]*\w)
+    | \[(?=[0-9a-f]*:)[0-9a-f:.]{2,45}\](?::\d{1,5})?
+    | \b(?:localhost|[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}):\d{2,5}\b
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def without_addresses(text: str, names: Mapping[str, str]) -> str:
+    """``text`` with each address that ``names`` knows as its name, and others left out."""
+
+    def named(found: re.Match[str]) -> str:
+        address = found[0].rstrip(":.)")
+        return names.get(address, "[address]") + found[0][len(address) :]
+
+    return _PLACE.sub("[address]", _URL.sub(named, text))
 
 
 _MARKS = (

@@ -196,7 +196,7 @@ async def test_a_redirect_is_named_and_not_followed() -> None:
         assert other.requests == []
         assert other.open == 0
     assert heard.raised is not None
-    assert f"points to '127.0.0.1:{other.port}'" in heard.raised.message
+    assert f"points to http://127.0.0.1:{other.port}" in heard.raised.message
 
 
 @pytest.mark.parametrize(

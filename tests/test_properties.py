@@ -212,8 +212,10 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     ),
 }
 _EVENT: st.SearchStrategy[DebateEvent] = st.one_of(
-    st.builds(kind, **{n: _BY_NAME.get(n, _TEXT) for n in kind.model_fields if n != "kind"})
-    for kind in EVENTS
+    [
+        st.builds(kind, **{n: _BY_NAME.get(n, _TEXT) for n in kind.model_fields if n != "kind"})
+        for kind in EVENTS
+    ]
 )
 _TOKENS = st.sampled_from(
     [

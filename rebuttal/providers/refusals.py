@@ -123,8 +123,9 @@ def _rate_limit(upstream: Upstream, status: int, words: str, wait: float | None)
 
 
 def _redirect(upstream: Upstream, status: int, headers: Mapping[str, str]) -> ModelError:
-    host = split_address(headers.get("location", "")).netloc.rpartition("@")[2]
-    target = f"points to {host!r}" if host else "points elsewhere"
+    place = split_address(headers.get("location", ""))
+    host = place.netloc.rpartition("@")[2]
+    target = f"points to {place.scheme}://{host}" if host else "points elsewhere"
     return RequestRejected(
         upstream.says(f"{target} (status {status}), and redirects are not followed"),
         "If you trust the new address, put it into models.yaml.",
