@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from rebuttal.app import DebateApp
-from rebuttal.records import new_id
+from rebuttal.records import Visitor, new_id
+from rebuttal.ui.entries import Nothing, Opened
+from rebuttal.ui.masthead import masthead
 from rebuttal.ui.mode import MODES
 from rebuttal.ui.models_tab import build_models_tab, wire_models_tab
-from rebuttal.ui.notice import QUICK, Updates
+from rebuttal.ui.notice import QUICK, Updates, explained, notice
+from rebuttal.ui.raw import RawBlocks
 from rebuttal.ui.setup import offer_models
 from rebuttal.ui.table import Table, build_table, reopen, wire_table
 from rebuttal.ui.theme import ICON, head, theme
 
-MASTHEAD = (
-    '<header class="masthead"><h1>Rebuttal</h1>'
-    "<p>Language models argue, live, on your own machine.</p></header>"
-)
 
-
-def build_ui(app: DebateApp) -> gr.Blocks:
+def build_ui(app: DebateApp, blocks: type[gr.Blocks] = RawBlocks) -> gr.Blocks:
     """The whole page for ``app``. Launch it with ``launch_options``."""
-    with gr.Blocks(title="Rebuttal", analytics_enabled=False, fill_width=True) as demo:
-        gr.Markdown(MASTHEAD, container=False, elem_classes="top")
+    with blocks(title="Rebuttal", analytics_enabled=False, fill_width=True) as demo:
+        top = gr.Markdown(masthead(app.settings.profile), container=False, elem_classes="top")
+        problem = notice()
         with gr.Tabs(selected="debate", elem_classes="tabs") as tabs:
             tables = []
             for mode in MODES:
                 with gr.Tab(mode.title, id=mode.key):
                     tables.append(build_table(app, mode))
             with gr.Tab("Models", id="models") as models_tab:
-                shelf = build_models_tab()
+                shelf = build_models_tab(app.settings)
         for table in tables:
             wire_table(app, table)
         wire_models_tab(app, models_tab, shelf, [table.setup for table in tables])
-        _wire_load(app, demo, tabs, tables)
+        _wire_load(app, demo, Front(top, problem, tabs), tables)
     # As queue(api_open=False) would, which builds the whole server app a second time.
     demo.api_open = False
     return demo
@@ -60,25 +60,36 @@ def launch_options() -> dict[str, Any]:
     }
 
 
-def _wire_load(app: DebateApp, demo: gr.Blocks, tabs: gr.Tabs, tables: list[Table]) -> None:
-    async def open_page(request: gr.Request) -> Updates:
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What stands above the tables."""
+
+    masthead: gr.Markdown
+    notice: gr.Markdown
+    tabs: gr.Tabs
+
+
+def _wire_load(app: DebateApp, demo: gr.Blocks, front: Front, tables: list[Table]) -> None:
+    async def open_page(asked: Opened, visitor: Visitor) -> Updates:
         """Show the debate of the address bar, if there is one; it needs no model's server."""
         updates: Updates = {table.request: new_id() for table in tables}
-        debate_id = request.query_params.get("debate")
-        if debate_id:
-            mode, shown = await reopen(app, tables, debate_id)
-            updates |= {tabs: gr.update(selected=mode.key), **shown}
+        updates[front.masthead] = masthead(app.settings.profile, visitor)
+        if asked.debate:
+            mode, shown = await reopen(app, tables, asked.debate, visitor)
+            updates |= {front.tabs: gr.update(selected=mode.key), **shown}
         return updates
 
-    async def offer() -> Updates:
+    async def offer(asked: Nothing, visitor: Visitor) -> Updates:
         """Fill the lists of models; a server that is down takes its time to say so."""
-        states = await app.models()
+        states = await app.models(visitor=visitor)
         updates: Updates = {}
         for table in tables:
             updates |= offer_models(table.setup, states, choose=True)
         return updates
 
-    opened = [tabs, *(component for table in tables for component in table.opened)]
+    opened = [front.notice, front.masthead, front.tabs]
+    opened += [component for table in tables for component in table.opened]
     models = [card.model for table in tables for card in table.setup.cards]
-    demo.load(open_page, None, opened, **QUICK)
-    demo.load(offer, None, models, **QUICK)
+    demo.load(explained(app, front.notice, Opened, open_page), None, opened, **QUICK)
+    offering = explained(app, front.notice, Nothing, offer)
+    demo.load(offering, None, [front.notice, *models], **QUICK)

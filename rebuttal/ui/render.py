@@ -10,13 +10,23 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rebuttal.events import ContextTrimmed, DebateEvent, DebatePaused, TurnFinished, TurnStarted
+from rebuttal.errors import BudgetSpent, Busy, NotAllowed, RebuttalError
+from rebuttal.events import (
+    ContextTrimmed,
+    DebateEvent,
+    DebatePaused,
+    DebateWaiting,
+    TurnFinished,
+    TurnStarted,
+)
 from rebuttal.export import CUTS
+from rebuttal.markdown import safe_line, safe_markdown
 from rebuttal.records import Debate, Turn
 from rebuttal.ui.colour import inks, seat_colours
 from rebuttal.ui.languages import language_code
-from rebuttal.ui.markdown import safe_line, safe_markdown
 
+TOLD = ("stopped", "paused", "unwatched", "interrupted")
+"""Reasons for a pause that the status line tells; any other has words of its own."""
 SHORT_STANCE = 18
 """Characters of a stance that also stands beside every turn; a longer one is in the heading."""
 
@@ -89,8 +99,14 @@ def pace(tokens_per_second: float) -> str:
     return f"{tokens_per_second:.{0 if tokens_per_second >= 10 else 1}f}"
 
 
-def heading(debate: Debate, meters: dict[str, TurnStarted], speaking: str | None) -> str:
-    """The topic, and who sits at the table with how much of its context is in use."""
+def heading(
+    debate: Debate, meters: dict[str, TurnStarted], speaking: str | None, owned: bool = False
+) -> str:
+    """The topic, and who sits at the table with how much of its context is in use.
+
+    ``owned``: the link to it leads nobody else here.
+    """
+    reach = " (opens in this browser)" if owned else ""
     players, looks = [], voices(debate)
     for debater in debate.debaters:
         voice = looks[debater.seat]
@@ -105,14 +121,34 @@ def heading(debate: Debate, meters: dict[str, TurnStarted], speaking: str | None
     return (
         f'<h2 class="topic" lang="{language_code(debate.language)}">{safe_line(debate.topic)}</h2>'
         f'<ul class="players">{"".join(players)}</ul>'
-        f'<a class="permalink" href="?debate={debate.id}">Link to this debate</a>'
+        f'<a class="permalink" href="?debate={debate.id}">Link to this debate{reach}</a>'
     )
 
 
 def trouble(message: str, hint: str = "") -> str:
     """An error in words a person can act on, announced at once."""
+    return _words("trouble", "alert", message, hint)
+
+
+def patience(message: str, hint: str = "") -> str:
+    """What a limit asks of a visitor: nothing is broken."""
+    return _words("patience", "status", message, hint)
+
+
+def refusal(error: RebuttalError) -> str:
+    """An error in words, quietly where it is a limit and no fault."""
+    limit = isinstance(error, Busy | BudgetSpent | NotAllowed)
+    return (patience if limit else trouble)(error.message, error.hint)
+
+
+def _words(look: str, role: str, message: str, hint: str) -> str:
     advice = f" <span>{safe_line(hint)}</span>" if hint else ""
-    return f'<div class="trouble" role="alert"><strong>{safe_line(message)}</strong>{advice}</div>'
+    return f'<div class="{look}" role="{role}"><strong>{safe_line(message)}</strong>{advice}</div>'
+
+
+def in_line(position: int) -> str:
+    """Where a debate stands that waits for a place."""
+    return f"All places are taken; you are number {position} in line."
 
 
 def remark(text: str) -> str:
@@ -154,8 +190,11 @@ class Transcript:
             self.add(event.turn)
         elif isinstance(event, ContextTrimmed):
             return self._trim(event)
-        elif isinstance(event, DebatePaused) and event.message and event.reason == "error":
-            self._trouble = trouble(event.message, event.hint)
+        elif isinstance(event, DebatePaused) and event.message and event.reason not in TOLD:
+            said = trouble if event.reason == "error" else patience
+            self._trouble = said(event.message, event.hint)
+        elif isinstance(event, DebateWaiting):
+            self._trouble, self.announcement = "", in_line(event.position)
         elif isinstance(event, TurnStarted) and self._trouble:
             self._trouble = ""
         else:

@@ -4,69 +4,39 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-
-from pydantic import ValidationError
 
 from rebuttal.catalog import Catalog
-from rebuttal.errors import InvalidInput
 from rebuttal.prompts import default_stances
 from rebuttal.records import ModelState, Persona, Seat
+from rebuttal.ui.entries import PLAIN_TEMPERATURE, Place
 from rebuttal.ui.examples import SURPRISES, Example
 from rebuttal.ui.shelf import short_reason
-
-PLAIN_TEMPERATURE = 0.8
-"""Where the slider stands for a persona that has no temperature of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The fields of one seat on the page, in their order."""
-
-    persona: str
-    model: str
-    stance: str = ""
-    instructions: str = ""
-    temperature: float = PLAIN_TEMPERATURE
-
 
 PAIRS = ("philosopher", "cynic", "rational", "adversary", "idealist", "snarky")
 """Who is offered first: neighbours disagree."""
 
-FIELDS = 5
-"""Fields of a place: what the page sends for one seat."""
-
-
-def places(values: Sequence[object]) -> list[Place]:
-    """The seats' fields, which the page sends as one row. Raises InvalidInput for forged ones."""
-    rows = [values[i : i + FIELDS] for i in range(0, len(values), FIELDS)]
-    return [_place(row) for row in rows]
-
 
 def seats(catalog: Catalog, places: Sequence[Place]) -> list[Seat]:
-    """What to ask the app for. Raises InvalidInput naming the seat's field, NotFound."""
-    found = []
-    for number, place in enumerate(places, 1):
-        usual = persona_temperature(catalog.persona(place.persona))
-        same = abs(place.temperature - usual) < 0.001
-        try:
-            seat = Seat(
-                persona=place.persona,
-                model=place.model,
-                stance=place.stance.strip() or None,
-                instructions=place.instructions.strip() or None,
-                temperature=None if same else place.temperature,
-            )
-        except ValidationError as exc:
-            error = exc.errors(include_url=False, include_input=False)[0]
-            raise InvalidInput(f"Seat {number}: {error['loc'][0]}: {error['msg']}.") from None
-        found.append(seat)
-    return found
+    """What to ask the app for: what was left as the persona has it is not said."""
+    return [
+        Seat(
+            persona=place.persona,
+            model=place.model,
+            stance=place.stance.strip() or None,
+            instructions=place.instructions.strip() or None,
+            temperature=_own_temperature(catalog.persona(place.persona), place.temperature),
+        )
+        for place in places
+    ]
 
 
 def persona_temperature(persona: Persona) -> float:
     """Where the slider stands for that persona."""
     return PLAIN_TEMPERATURE if persona.temperature is None else persona.temperature
+
+
+def _own_temperature(persona: Persona, chosen: float) -> float | None:
+    return None if abs(chosen - persona_temperature(persona)) < 0.001 else chosen
 
 
 def persona_choices(catalog: Catalog) -> list[tuple[str, str]]:
@@ -118,7 +88,9 @@ def place_example(catalog: Catalog, example: Example, models: Sequence[str]) -> 
     for number, (key, stance) in enumerate(example.seats):
         persona = catalog.personas.get(key) or catalog.persona(seat_persona(catalog, number))
         model = models[number % len(models)]
-        found.append(Place(persona.key, model, stance, temperature=persona_temperature(persona)))
+        warmth = persona_temperature(persona)
+        place = Place(persona=persona.key, model=model, stance=stance, temperature=warmth)
+        found.append(place)
     return found
 
 
@@ -127,17 +99,6 @@ def surprise(catalog: Catalog, models: Sequence[str], chance: random.Random) -> 
     keys = list(catalog.personas)
     chosen = chance.sample(keys, len(models)) if len(models) <= len(keys) else keys
     return Example(chance.choice(SURPRISES), tuple((key, "") for key in chosen))
-
-
-def _place(row: Sequence[object]) -> Place:
-    texts = ["" if value is None else value for value in row[:4]]
-    temperature = row[4] if len(row) == FIELDS else None
-    if not all(isinstance(text, str) for text in texts):
-        raise InvalidInput("The form sent something that is not text.", "Reload the page.")
-    if isinstance(temperature, bool) or not isinstance(temperature, int | float):
-        raise InvalidInput("temperature: not a number.", "Set it between 0 and 2.")
-    persona, model, stance, instructions = map(str, texts)
-    return Place(persona, model, stance, instructions, float(temperature))
 
 
 def _model_label(state: ModelState) -> str:

@@ -10,14 +10,15 @@ from typing import Any
 import gradio as gr
 
 from rebuttal.app import DebateApp
-from rebuttal.records import ModelState
+from rebuttal.records import ModelState, Visitor
 from rebuttal.ui import seating
+from rebuttal.ui.entries import Cards, ChosenModel, ChosenPersona, Form, Place
 from rebuttal.ui.examples import Example
 from rebuttal.ui.languages import language_choices
 from rebuttal.ui.mode import Mode
 from rebuttal.ui.notice import QUICK, Updates, explained, notice
+from rebuttal.ui.own_key import KeyFields, build_key_fields, wire_key_fields
 from rebuttal.ui.render import remark
-from rebuttal.ui.seating import Place
 
 ORDINALS = ("First", "Second", "Third", "Fourth", "Fifth", "Sixth")
 
@@ -36,7 +37,7 @@ class SeatCard:
 
     @property
     def fields(self) -> list[Any]:
-        """In the order of ``seating.Place``."""
+        """In the order of ``entries.Place``."""
         return [self.persona, self.model, self.stance, self.instructions, self.temperature]
 
 
@@ -50,6 +51,7 @@ class Setup:
     """How many of the cards are taken."""
     rounds: gr.Slider
     language: gr.Dropdown
+    own_key: KeyFields
     add: gr.Button
     surprise: gr.Button
     start: gr.Button
@@ -82,6 +84,7 @@ def build_setup(app: DebateApp, mode: Mode) -> Setup:
             cards = [_card(app, mode, number) for number in range(mode.most_seats)]
         seats = gr.Number(mode.least_seats, visible=False, label="Seats")
         options = _options(app, mode)
+        own_key = build_key_fields(app, "Use a key of your own", visible=True)
         problem = notice()
         start = gr.Button(mode.start, variant="primary", elem_classes="start")
     return Setup(
@@ -89,6 +92,7 @@ def build_setup(app: DebateApp, mode: Mode) -> Setup:
         cards=cards,
         seats=seats,
         **options,
+        own_key=own_key,
         surprise=surprise,
         start=start,
         examples=examples,
@@ -106,31 +110,32 @@ def wire_setup(app: DebateApp, mode: Mode, form: Setup) -> None:
         filled = seating.place_example(app.catalog, example, models)
         return {form.topic: example.topic, **arrange(app, mode, form, example.topic, filled)}
 
-    async def surprise(_: str, seats: int, *values: Any) -> Updates:
-        models = [place.model for place in seating.places(values)[: int(seats)]]
+    async def surprise(asked: Form, visitor: Visitor) -> Updates:
+        models = [place.model for place in asked.taken]
         return fill(seating.surprise(app.catalog, models, random.Random()), models)
 
-    async def add(topic: str, seats: int, *values: Any) -> Updates:
-        taken = seating.places(values)[: min(int(seats) + 1, mode.most_seats)]
-        return arrange(app, mode, form, topic, taken)
+    async def add(asked: Form, visitor: Visitor) -> Updates:
+        taken = asked.places[: min(asked.seats + 1, mode.most_seats)]
+        return arrange(app, mode, form, asked.topic, taken)
 
-    async def hint(topic: str, seats: int, *_: Any) -> Updates:
-        return _hints(form, topic, int(seats))
+    async def hint(asked: Form, visitor: Visitor) -> Updates:
+        return _hints(form, asked.topic, asked.seats)
 
     whole = [form.topic, form.seats, *fields]
-    form.surprise.click(explained(form.notice, surprise), whole, everything, **QUICK)
-    form.add.click(explained(form.notice, add), whole, everything, **QUICK)
+    form.surprise.click(explained(app, form.notice, Form, surprise), whole, everything, **QUICK)
+    form.add.click(explained(app, form.notice, Form, add), whole, everything, **QUICK)
     stances = [form.notice, *(card.stance for card in cards)]
-    form.topic.blur(explained(form.notice, hint), [form.topic, form.seats], stances, **QUICK)
+    form.topic.blur(explained(app, form.notice, Form, hint), whole, stances, **QUICK)
     for button, example in zip(form.examples, mode.examples, strict=True):
 
-        async def take(*values: Any, example: Example = example) -> Updates:
-            return fill(example, [place.model for place in seating.places(values)])
+        async def take(asked: Cards, visitor: Visitor, example: Example = example) -> Updates:
+            return fill(example, [place.model for place in asked.places])
 
-        button.click(explained(form.notice, take), fields, everything, **QUICK)
+        button.click(explained(app, form.notice, Cards, take), fields, everything, **QUICK)
     for number, card in enumerate(cards):
         _wire_card(app, mode, form, number, everything)
         _wire_choices(app, form, card)
+    wire_key_fields(app, form.own_key, form.notice)
 
 
 def arrange(app: DebateApp, mode: Mode, form: Setup, topic: str, taken: Sequence[Place]) -> Updates:
@@ -246,27 +251,30 @@ def _instructions(app: DebateApp, persona: str) -> str:
 
 
 def _wire_card(app: DebateApp, mode: Mode, form: Setup, number: int, everything: list[Any]) -> None:
-    async def remove(topic: str, seats: int, *values: Any) -> Updates:
-        taken = seating.places(values)[: int(seats)]
+    async def remove(asked: Form, visitor: Visitor) -> Updates:
+        taken = asked.taken
         if len(taken) > mode.least_seats:
-            del taken[number]
-        return arrange(app, mode, form, topic, taken)
+            taken = taken[:number] + taken[number + 1 :]
+        return arrange(app, mode, form, asked.topic, taken)
 
     whole = [form.topic, form.seats, *form.fields]
-    form.cards[number].remove.click(explained(form.notice, remove), whole, everything, **QUICK)
+    removed = explained(app, form.notice, Form, remove)
+    form.cards[number].remove.click(removed, whole, everything, **QUICK)
 
 
 def _wire_choices(app: DebateApp, form: Setup, card: SeatCard) -> None:
-    async def choose_persona(key: str) -> Updates:
+    async def choose_persona(asked: ChosenPersona, visitor: Visitor) -> Updates:
         return {
-            card.temperature: seating.persona_temperature(app.catalog.persona(key)),
-            card.instructions: gr.update(placeholder=_instructions(app, key)),
+            card.temperature: seating.persona_temperature(app.catalog.persona(asked.persona)),
+            card.instructions: gr.update(placeholder=_instructions(app, asked.persona)),
         }
 
-    async def choose_model(label: str) -> Updates:
-        reason = seating.explain_model(await app.models(), label)
+    async def choose_model(asked: ChosenModel, visitor: Visitor) -> Updates:
+        reason = seating.explain_model(await app.models(visitor=visitor), asked.model)
         return {form.notice: remark(reason) if reason else ""}
 
     outputs = [form.notice, card.temperature, card.instructions]
-    card.persona.input(explained(form.notice, choose_persona), card.persona, outputs, **QUICK)
-    card.model.input(explained(form.notice, choose_model), card.model, form.notice, **QUICK)
+    chosen = explained(app, form.notice, ChosenPersona, choose_persona)
+    card.persona.input(chosen, card.persona, outputs, **QUICK)
+    explain = explained(app, form.notice, ChosenModel, choose_model)
+    card.model.input(explain, card.model, form.notice, **QUICK)

@@ -5,25 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from rebuttal.markdown import safe_line
 from rebuttal.providers.base import Progress
 from rebuttal.records import EndpointState, ModelState
-from rebuttal.ui.markdown import safe_line
 
 _PLACE = re.compile(r"^'[^']+' at \S+: ")
 """How an endpoint's errors begin; where its name stands beside them, they need not."""
 
 
 def endpoints_table(endpoints: Iterable[EndpointState]) -> str:
-    """Where models live, and whether it answers."""
+    """Where models live, and whether it answers; no addresses where none is told."""
+    known = list(endpoints)
     rows = [
         [
             f"<strong>{safe_line(endpoint.name)}</strong>",
             f"<code>{safe_line(endpoint.address)}</code>",
             _state(endpoint.usable, "ready", _PLACE.sub("", endpoint.reason)),
         ]
-        for endpoint in endpoints
+        for endpoint in known
     ]
-    return _table("Endpoints", ("Endpoint", "Address", "State"), rows)
+    if any(endpoint.address for endpoint in known):
+        return _table("Endpoints", ("Endpoint", "Address", "State"), rows)
+    return _table("Endpoints", ("Endpoint", "State"), [[name, state] for name, _, state in rows])
 
 
 def models_table(models: Iterable[ModelState]) -> str:

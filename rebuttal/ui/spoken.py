@@ -10,15 +10,16 @@ from rebuttal.events import (
     DebateFinished,
     DebatePaused,
     DebateRewound,
+    DebateWaiting,
     TurnDelta,
     TurnDiscarded,
     TurnFinished,
     TurnStarted,
     TurnWaiting,
 )
+from rebuttal.markdown import safe_line, safe_markdown
 from rebuttal.records import Debate, Turn
-from rebuttal.ui.markdown import safe_line, safe_markdown
-from rebuttal.ui.render import Transcript, pace
+from rebuttal.ui.render import Transcript, in_line, pace
 
 BYTES_PER_TOKEN = 4
 """A guess, good enough for a speed shown while the server has not counted yet."""
@@ -27,6 +28,7 @@ RESTS = {
     "stopped": "Stopped. Resume goes on from here.",
     "paused": "Paused. Resume goes on.",
     "error": "Waiting for you.",
+    "limit": "Waiting.",
     "unwatched": "Paused while nobody was watching.",
     "interrupted": "Interrupted. Resume goes on where it ended.",
 }
@@ -110,6 +112,8 @@ class LiveTurn:
             self._wait(event, at)
         elif isinstance(event, DebateRewound):
             self._saying = None
+        elif isinstance(event, DebateWaiting):
+            self._saying, self.resting, self._rest = None, False, in_line(event.position)
         elif isinstance(event, DebatePaused):
             self._stop(RESTS[event.reason])
         elif isinstance(event, DebateFinished):

@@ -10,21 +10,26 @@ from typing import Any
 
 import gradio as gr
 
-from rebuttal.app import DebateApp
-from rebuttal.errors import RebuttalError
+from rebuttal.app import DebateApp, ExportFormat
 from rebuttal.events import (
     DebateEvent,
     DebateFinished,
     DebatePaused,
     DebateRewound,
+    DebateWaiting,
     TurnFinished,
     TurnStarted,
 )
-from rebuttal.records import new_id
+from rebuttal.records import Debate, Visitor, new_id
+from rebuttal.ui.entries import Hear, Look
 from rebuttal.ui.mode import Mode
-from rebuttal.ui.notice import QUICK, WATCHING, Updates, notice
-from rebuttal.ui.render import Transcript, heading, trouble
+from rebuttal.ui.notice import QUICK, WATCHING, Updates, explained, notice, streamed
+from rebuttal.ui.own_key import KeyFields, build_key_fields, wire_key_fields
+from rebuttal.ui.render import Transcript, heading, refusal
 from rebuttal.ui.spoken import LiveTurn
+
+TELLING = (DebateWaiting, TurnStarted, DebateFinished, DebatePaused)
+"""Events after which other buttons make sense, or another seat is marked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +48,13 @@ class Stage:
     resume: gr.Button
     more: gr.Button
     regenerate: gr.Button
+    own_key: KeyFields
+    """To bring a key again: it is kept in memory alone, and not for long."""
     note: gr.Textbox
     send: gr.Button
     streaming: gr.Checkbox
     copy: gr.Button
-    exports: dict[str, gr.Button]
+    exports: dict[ExportFormat, gr.Button]
     new: gr.Button
     outbox: gr.Markdown
     """A text on its way to the clipboard or into a file; page.js takes it from here."""
@@ -62,7 +69,7 @@ class Stage:
         return [self.heading, self.transcript, self.live, self.status, self.notice]
 
 
-def build_stage(mode: Mode) -> Stage:
+def build_stage(app: DebateApp, mode: Mode) -> Stage:
     """The stage; page.css shows it, and hides the form, as soon as it has a heading."""
     with gr.Column(elem_classes="stage"):
         said = {
@@ -73,7 +80,9 @@ def build_stage(mode: Mode) -> Stage:
         }
         with gr.Column(elem_classes="dock"):
             problem = notice()
-            dock = {**_controls(mode), **_note(mode), **_tools(mode)}
+            controls = _controls(mode)
+            own_key = build_key_fields(app, "Bring your key again", visible=False)
+            dock = {**controls, "own_key": own_key, **_note(mode), **_tools(mode)}
         outbox = gr.Markdown(elem_classes="outbox", container=False)
         look = gr.Button("Look again", visible="hidden", elem_classes="look")
     ticket = gr.Textbox(visible="hidden", label="debate")
@@ -86,41 +95,41 @@ def wire_stage(app: DebateApp, stage: Stage) -> list[Any]:
     Returns both, for whoever has to cancel them.
     """
 
-    async def settle(ticket: str) -> AsyncGenerator[Updates, None]:
-        if not debate_of(ticket):
+    async def settle(asked: Look, visitor: Visitor) -> AsyncGenerator[Updates, None]:
+        if not asked.debate_id:
             # What a cancelled listener sent last may come after the stage was cleared.
             yield {stage.heading: "", stage.transcript: ""}
             return
-        try:
-            async with aclosing(_settled(app, stage, debate_of(ticket))) as updates:
-                async for update in updates:
-                    yield update
-        except RebuttalError as error:
-            yield {stage.notice: trouble(error.message, error.hint)}
+        async with aclosing(_settled(app, stage, asked.debate_id, visitor)) as updates:
+            async for update in updates:
+                yield update
 
-    async def speak(ticket: str, streaming: bool) -> AsyncGenerator[tuple[str, str], None]:
-        if not debate_of(ticket):
+    async def speak(asked: Hear, visitor: Visitor) -> AsyncGenerator[tuple[str, str], None]:
+        if not asked.debate_id:
             yield "", ""
             return
-        try:
-            async with aclosing(_spoken(app, debate_of(ticket), streaming)) as updates:
-                async for update in updates:
-                    yield update
-        except RebuttalError:
-            yield "", ""
+        async with aclosing(_spoken(app, asked, visitor)) as updates:
+            async for update in updates:
+                yield update
 
-    async def renew(ticket: str) -> str:
-        return new_ticket(debate_of(ticket)) if debate_of(ticket) else ""
+    async def renew(asked: Look, visitor: Visitor) -> Updates:
+        return {stage.ticket: new_ticket(asked.debate_id) if asked.debate_id else ""}
 
+    settler = streamed(app, Look, settle, lambda error: {stage.notice: refusal(error)})
+    speaker = streamed(app, Hear, speak, lambda error: ("", ""))
+    renewer = explained(app, stage.notice, Look, renew)
+    wire_key_fields(app, stage.own_key, stage.notice)
     changing = [stage.heading, stage.transcript, stage.announcer, stage.notice, *_buttons(stage)]
+    changing += [stage.own_key.box, stage.own_key.endpoint]
     # Listeners of one event run one after the other in the browser; those of a ``then`` together.
     ordered = stage.ticket.change(None, api_visibility="private")
-    settling = ordered.then(settle, stage.ticket, changing, **WATCHING)
+    settling = ordered.then(settler, stage.ticket, changing, **WATCHING)
     heard = [stage.ticket, stage.streaming]
-    speaking = ordered.then(speak, heard, [stage.live, stage.status], **WATCHING)
+    speaking = ordered.then(speaker, heard, [stage.live, stage.status], **WATCHING)
     silenced = stage.streaming.change(None, cancels=[speaking], api_visibility="private")
-    stage.look.click(renew, stage.ticket, stage.ticket, **QUICK)
-    silenced.then(renew, stage.ticket, stage.ticket, **QUICK)
+    renewed = [stage.notice, stage.ticket]
+    stage.look.click(renewer, stage.ticket, renewed, **QUICK)
+    silenced.then(renewer, stage.ticket, renewed, **QUICK)
     return [settling, speaking]
 
 
@@ -129,35 +138,33 @@ def new_ticket(debate_id: str) -> str:
     return f"{debate_id} {new_id()}"
 
 
-def debate_of(ticket: str) -> str:
-    """The id of the debate that a ticket is for, or empty."""
-    return ticket.partition(" ")[0] if isinstance(ticket, str) else ""
-
-
-async def _settled(app: DebateApp, stage: Stage, debate_id: str) -> AsyncGenerator[Updates, None]:
+async def _settled(
+    app: DebateApp, stage: Stage, debate_id: str, visitor: Visitor
+) -> AsyncGenerator[Updates, None]:
     """What changes once or twice a turn; ends when the debate rests."""
-    debate = await app.debate(debate_id)
+    debate = await app.debate(debate_id, visitor=visitor)
     transcript = Transcript(debate)
     meters: dict[str, TurnStarted] = {}
     speaking, rest = "", "running"
-    async with aclosing(app.watch(debate_id)) as batches:
+    async with aclosing(app.watch(debate_id, visitor=visitor)) as batches:
         async for batch in batches:
             changed = False
             for event in batch:
                 if isinstance(event, DebateRewound):
-                    transcript.restart(await app.transcript(debate_id))
+                    transcript.restart(await app.transcript(debate_id, visitor=visitor))
                     changed = True
                 if isinstance(event, TurnStarted):
                     meters[event.seat] = event
                 changed = transcript.take(event) or changed
                 speaking, rest = _standing(event, speaking, rest)
-                changed = changed or isinstance(event, TurnStarted | DebateFinished | DebatePaused)
+                changed = changed or isinstance(event, TELLING)
             if changed:
                 yield {
-                    stage.heading: heading(debate, meters, speaking),
+                    stage.heading: heading(debate, meters, speaking, app.settings.owners),
                     stage.transcript: transcript.markdown(),
                     stage.announcer: transcript.announcement,
                     **_shown(stage, rest, transcript.can_regenerate),
+                    **_key_wanted(stage, debate, rest, app.settings.own_keys),
                 }
             if rest != "running":
                 return
@@ -167,6 +174,8 @@ def _standing(event: DebateEvent, speaking: str, rest: str) -> tuple[str, str]:
     """Who speaks and whether the debate runs, after the event."""
     if isinstance(event, TurnStarted):
         return event.seat, "running"
+    if isinstance(event, DebateWaiting):
+        return "", "running"
     if isinstance(event, DebateFinished):
         return "", "finished"
     if isinstance(event, DebatePaused):
@@ -175,17 +184,18 @@ def _standing(event: DebateEvent, speaking: str, rest: str) -> tuple[str, str]:
 
 
 async def _spoken(
-    app: DebateApp, debate_id: str, streaming: bool
+    app: DebateApp, asked: Hear, visitor: Visitor
 ) -> AsyncGenerator[tuple[str, str], None]:
     """The live turn and the status line, up to ten times a second; ends when the debate rests."""
-    live = LiveTurn(await app.debate(debate_id), streaming)
+    debate_id = asked.debate_id
+    live = LiveTurn(await app.debate(debate_id, visitor=visitor), asked.streaming)
     shown = ("", "")
-    async with aclosing(app.watch(debate_id)) as batches:
+    async with aclosing(app.watch(debate_id, visitor=visitor)) as batches:
         async for batch in batches:
             for event in batch:
                 live.take(event, time.monotonic())
                 if isinstance(event, DebateRewound):
-                    live.restart(await app.transcript(debate_id))
+                    live.restart(await app.transcript(debate_id, visitor=visitor))
             live.caught_up()
             news = live.markdown(), live.status(time.monotonic())
             if news != shown:
@@ -206,6 +216,17 @@ def _shown(stage: Stage, rest: str, can_regenerate: bool) -> Updates:
         stage.regenerate: not running and can_regenerate,
     }
     return {button: gr.update(visible=shown, interactive=True) for button, shown in visible.items()}
+
+
+def _key_wanted(stage: Stage, debate: Debate, rest: str, own_keys: bool) -> Updates:
+    """Where a debate on a visitor's own key waits, the key may be brought again."""
+    if not debate.own_keys:
+        return {}
+    choices = [(name, name) for name in debate.own_keys]
+    return {
+        stage.own_key.box: gr.update(visible=own_keys and rest == "paused"),
+        stage.own_key.endpoint: gr.update(choices=choices, value=choices[0][1]),
+    }
 
 
 def _buttons(stage: Stage) -> list[gr.Button]:
@@ -237,7 +258,7 @@ def _note(mode: Mode) -> dict[str, Any]:
 
 
 def _tools(mode: Mode) -> dict[str, Any]:
-    names = {"md": "Markdown", "txt": "Text", "json": "JSON"}
+    names: dict[ExportFormat, str] = {"md": "Markdown", "txt": "Text", "json": "JSON"}
     with gr.Row(elem_classes="tools"):
         return {
             "streaming": gr.Checkbox(True, label="Word by word", container=False),

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from html import escape
-from typing import Any, cast
+from typing import Any
 
 import gradio as gr
 
 from rebuttal.app import DebateApp, ExportFormat
 from rebuttal.errors import RebuttalError
-from rebuttal.records import Debate, new_id
+from rebuttal.records import Debate, Visitor, new_id
 from rebuttal.ui import seating
+from rebuttal.ui.entries import Note, Nothing, Resume, Start, Ticket
 from rebuttal.ui.mode import Mode
 from rebuttal.ui.notice import QUICK, Updates, explained
-from rebuttal.ui.render import heading, remark, trouble
+from rebuttal.ui.own_key import keys_at
+from rebuttal.ui.render import heading, refusal, remark
 from rebuttal.ui.setup import Setup, build_setup, wire_setup
-from rebuttal.ui.stage import Stage, build_stage, debate_of, new_ticket, wire_stage
+from rebuttal.ui.stage import Stage, build_stage, new_ticket, wire_stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +35,25 @@ class Table:
     @property
     def opened(self) -> list[Any]:
         """What ``show`` and ``clear`` change."""
-        return [self.setup.notice, self.request, self.stage.ticket, *self.stage.words]
+        form = [self.setup.notice, self.setup.own_key.key, self.request]
+        return [*form, self.stage.ticket, *self.stage.words]
 
 
 def build_table(app: DebateApp, mode: Mode) -> Table:
     """The components of one tab."""
     setup = build_setup(app, mode)
-    stage = build_stage(mode)
+    stage = build_stage(app, mode)
     return Table(mode, setup, stage, gr.Textbox(visible=False, label="request"))
 
 
-def show(table: Table, debate: Debate) -> Updates:
+def show(table: Table, debate: Debate, owners: bool) -> Updates:
     """The stage with that debate, watched from now on."""
     return {
         table.setup.notice: "",
+        table.setup.own_key.key: "",
         table.request: new_id(),
         **dict.fromkeys(table.stage.words, ""),
-        table.stage.heading: heading(debate, {}, None),
+        table.stage.heading: heading(debate, {}, None, owners),
         table.stage.ticket: new_ticket(debate.id),
     }
 
@@ -75,90 +79,98 @@ def wire_table(app: DebateApp, table: Table) -> None:
 def _wire_start(app: DebateApp, table: Table, watching: list[Any]) -> None:
     form = table.setup
 
-    async def start(
-        topic: str, rounds: float | None, language: str, request: str, seats: int, *values: Any
-    ) -> Updates:
-        places = seating.places(values)[: int(seats)]
+    async def start(asked: Start, visitor: Visitor) -> Updates:
         debate_id = await app.start(
-            topic,
-            seating.seats(app.catalog, places),
-            rounds=int(rounds or 0),
-            language=language or "English",
-            request=request or None,
+            asked.topic,
+            seating.seats(app.catalog, asked.taken),
+            rounds=asked.rounds,
+            language=asked.language or "English",
+            request=asked.request or None,
+            keys=keys_at(app.settings, asked, asked.endpoints(app.catalog)),
+            visitor=visitor,
         )
-        return show(table, await app.debate(debate_id))
+        debate = await app.debate(debate_id, visitor=visitor)
+        return show(table, debate, app.settings.owners)
 
-    async def new() -> Updates:
+    async def new(asked: Nothing, visitor: Visitor) -> Updates:
         return clear(table)
 
+    own = [form.own_key.endpoint, form.own_key.key]
+    sent = [form.topic, form.seats, *own, form.rounds, form.language, table.request, *form.fields]
     gr.on(
         [form.start.click, form.topic.submit],
-        explained(form.notice, start),
-        [form.topic, form.rounds, form.language, table.request, form.seats, *form.fields],
+        explained(app, form.notice, Start, start),
+        sent,
         table.opened,
         trigger_mode="once",
         **QUICK,
     )
     left = table.stage.new.click(None, cancels=watching, api_visibility="private")
-    left.then(explained(table.stage.notice, new), None, table.opened, **QUICK)
+    cleared = explained(app, table.stage.notice, Nothing, new)
+    left.then(cleared, None, table.opened, **QUICK)
 
 
 def _wire_controls(app: DebateApp, table: Table) -> None:
     stage, mode = table.stage, table.mode
 
-    async def say(ticket: str, words: str) -> Updates:
-        debate_id = debate_of(ticket)
-        waits = await app.state(debate_id) == "running"
-        await app.say(debate_id, words, mode.reply_rounds)
+    async def say(asked: Note, visitor: Visitor) -> Updates:
+        waits = await app.state(asked.debate_id, visitor=visitor) == "running"
+        await app.say(asked.debate_id, asked.note, mode.reply_rounds, visitor=visitor)
         told = remark("It is heard when this turn ends.") if waits else ""
-        return {stage.note: "", stage.ticket: new_ticket(debate_id), stage.notice: told}
+        return {stage.note: "", stage.ticket: new_ticket(asked.debate_id), stage.notice: told}
 
-    async def more(ticket: str) -> Updates:
-        await app.say(debate_of(ticket), "", 1)
-        return {stage.ticket: new_ticket(debate_of(ticket))}
+    async def more(asked: Ticket, visitor: Visitor) -> Updates:
+        await app.say(asked.debate_id, "", 1, visitor=visitor)
+        return {stage.ticket: new_ticket(asked.debate_id)}
 
-    async def resume(ticket: str) -> Updates:
-        await app.resume(debate_of(ticket))
-        return {stage.ticket: new_ticket(debate_of(ticket))}
+    async def resume(asked: Resume, visitor: Visitor) -> Updates:
+        debate = await app.debate(asked.debate_id, visitor=visitor)
+        keys = keys_at(app.settings, asked, debate.own_keys)
+        await app.resume(asked.debate_id, keys=keys, visitor=visitor)
+        return {stage.ticket: new_ticket(asked.debate_id), stage.own_key.key: ""}
 
-    async def regenerate(ticket: str) -> Updates:
-        await app.regenerate(debate_of(ticket))
-        return {stage.ticket: new_ticket(debate_of(ticket))}
+    async def regenerate(asked: Ticket, visitor: Visitor) -> Updates:
+        await app.regenerate(asked.debate_id, visitor=visitor)
+        return {stage.ticket: new_ticket(asked.debate_id)}
 
-    async def stop(ticket: str) -> Updates:
-        await app.stop(debate_of(ticket))
+    async def stop(asked: Ticket, visitor: Visitor) -> Updates:
+        await app.stop(asked.debate_id, visitor=visitor)
         return {}
 
-    async def pause(ticket: str) -> Updates:
-        await app.pause(debate_of(ticket))
+    async def pause(asked: Ticket, visitor: Visitor) -> Updates:
+        await app.pause(asked.debate_id, visitor=visitor)
         return {stage.pause: gr.update(interactive=False)}
 
-    outputs = [stage.notice, stage.ticket]
-    for button, handler in ((stage.more, more), (stage.resume, resume)):
-        button.click(explained(stage.notice, handler), stage.ticket, outputs, **QUICK)
-    again = explained(stage.notice, regenerate)
-    stage.regenerate.click(again, stage.ticket, outputs, **QUICK)
-    stage.stop.click(explained(stage.notice, stop), stage.ticket, stage.notice, **QUICK)
-    halting = [stage.notice, stage.pause]
-    stage.pause.click(explained(stage.notice, pause), stage.ticket, halting, **QUICK)
+    renewed = [stage.notice, stage.ticket]
+    for button, handler, changed in (
+        (stage.more, more, renewed),
+        (stage.regenerate, regenerate, renewed),
+        (stage.stop, stop, [stage.notice]),
+        (stage.pause, pause, [stage.notice, stage.pause]),
+    ):
+        handled = explained(app, stage.notice, Ticket, handler)
+        button.click(handled, stage.ticket, changed, **QUICK)
+    own = stage.own_key
+    resumed = explained(app, stage.notice, Resume, resume)
+    given = [stage.ticket, own.endpoint, own.key]
+    gr.on([stage.resume.click, own.key.submit], resumed, given, [*renewed, own.key], **QUICK)
     gr.on(
         [stage.send.click, stage.note.submit],
-        explained(stage.notice, say),
+        explained(app, stage.notice, Note, say),
         [stage.ticket, stage.note],
-        [*outputs, stage.note],
+        [*renewed, stage.note],
         **QUICK,
     )
 
 
 def _wire_exports(app: DebateApp, stage: Stage) -> None:
-    def export(format: str, kind: str) -> Callable[[str], Awaitable[Updates]]:
-        async def handle(ticket: str) -> Updates:
-            debate_id = debate_of(ticket)
-            text = await app.export(debate_id, cast(ExportFormat, format))
-            name = f"debate-{debate_id[:8]}.{format}"
+    def export(format: ExportFormat, kind: str) -> Callable[..., Awaitable[Updates]]:
+        async def handle(asked: Ticket, visitor: Visitor) -> Updates:
+            text = await app.export(asked.debate_id, format, visitor=visitor)
+            name = f"debate-{asked.debate_id[:8]}.{format}"
             return {stage.outbox: outgoing(text, name, kind)}
 
-        return explained(stage.notice, handle)
+        return explained(app, stage.notice, Ticket, handle)
 
     outputs = [stage.notice, stage.outbox]
     stage.copy.click(export("md", "copy"), stage.ticket, outputs, **QUICK)
@@ -171,15 +183,17 @@ def outgoing(text: str, name: str, kind: str) -> str:
     return f'<pre class="outgoing {kind} {new_id()}" title="{name}">{escape(text)}</pre>'
 
 
-async def reopen(app: DebateApp, tables: list[Table], debate_id: str) -> tuple[Mode, Updates]:
+async def reopen(
+    app: DebateApp, tables: list[Table], debate_id: str, visitor: Visitor
+) -> tuple[Mode, Updates]:
     """The table of a debate from the address bar, and what shows it there.
 
-    An id that nobody knows ends in words at the last table.
+    An id that nobody knows, or that is not the visitor's, ends in words at the last table.
     """
     try:
-        debate = await app.debate(debate_id)
+        debate = await app.debate(debate_id, visitor=visitor)
     except RebuttalError as error:
         last = tables[-1]
-        return last.mode, {last.setup.notice: trouble(error.message, error.hint)}
+        return last.mode, {last.setup.notice: refusal(error)}
     table = next(t for t in tables if t.mode.holds(debate))
-    return table.mode, show(table, debate)
+    return table.mode, show(table, debate, app.settings.owners)

@@ -1,0 +1,53 @@
+"""Gradio's Blocks with nothing between a browser's values and the handlers that check them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+_NOTHING: dict[str, Any] = {
+    "data": [],
+    "is_generating": False,
+    "iterator": None,
+    "duration": 0.0,
+    "average_duration": None,
+    "render_config": None,
+    "changed_state_ids": [],
+    "used_cache": None,
+}
+
+
+class RawBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types that mypy follows
+    """Handlers get the values as they were sent, however many, and answer with values as shown.
+
+    Gradio's own way would fetch or copy whatever a forged value calls a file, end in an error page
+    where one is missing, and keep each value of each tab in memory.
+    """
+
+    async def process_api(
+        self, block_fn: Any, inputs: list[Any], *rest: Any, **named: Any
+    ) -> dict[str, Any]:
+        """As Gradio's; an event that only the browser acts on does nothing here."""
+        if getattr(block_fn, "fn", block_fn) is None:
+            return dict(_NOTHING)
+        done: dict[str, Any] = await super().process_api(block_fn, inputs, *rest, **named)
+        return done
+
+    async def preprocess_data(
+        self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False
+    ) -> list[Any]:
+        """What was sent. The copy of the whole page that Gradio made for the tab is let go."""
+        if state:
+            state.config_values.clear()
+        return list(inputs)
+
+    async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
+        """One value for each output: a changed one as it is, the others as "no change"."""
+        outputs = block_fn.outputs
+        if isinstance(predictions, dict) and not gr.utils.is_prop_update(predictions):
+            changed = {block._id: value for block, value in predictions.items()}
+            return [changed.get(block._id, gr.skip()) for block in outputs]
+        values = [predictions] if len(outputs) == 1 else list(predictions)
+        finished = gr.components._Keywords.FINISHED_ITERATING
+        return [None if value is finished else value for value in values]
