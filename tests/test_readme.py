@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from rebuttal.catalog import Endpoint, Model, Weights, load_catalog
-from rebuttal.cli.commands import terminal
+from rebuttal.cli.commands import page, terminal
 from rebuttal.records import Persona, Record
-from rebuttal.settings import HOME, Settings
+from rebuttal.settings import HOME, OPTIONS, Settings
 
 README = (HOME / "README.md").read_text("utf-8")
 KEYS = ("_API_KEY", "_TOKEN", "_KEY")
@@ -126,15 +126,40 @@ def test_the_files_in_the_readme_are_read(tmp_path: Path) -> None:
     assert [persona.name for persona in catalog.personas.values()] == ["Detective"]
 
 
+LETTING_IN = [
+    line.partition("debate_app.py ")[2]
+    for block in BLOCKS[2:]
+    if block.language == "sh"
+    for line in block.text.splitlines()
+    if "debate_app.py" in line
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "profile"), [*zip(LETTING_IN, ["lan", "public", "lan"], strict=True)]
+)
+def test_letting_others_in_sets_the_limits_that_fit(
+    options: str, profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    served: list[Settings] = []
+    with pytest.raises(SystemExit) as ended:
+        page(served.append)(args=options.split(), prog_name="debate_app.py")
+    assert ended.value.code == 0
+    assert [settings.profile for settings in served] == [profile]
+    assert served[0].owners
+
+
 def _command(code: str) -> list[str]:
     return re.findall(r"^`rebuttal ([a-z]+)", code)
 
 
 def test_every_command_that_is_mentioned_exists() -> None:
+    typed = terminal(lambda settings: None)
     commands = {
         command.name or (command.callback.__name__ if command.callback else "")
-        for command in terminal(lambda settings: None).registered_commands
-    }
+        for command in typed.registered_commands
+    } | {group.name for group in typed.registered_groups}
     prose = re.sub(r"^```.*?^```", "", README, flags=re.M | re.S)
     mentioned = {found for code in re.findall(r"`[^`]+`", prose) for found in _command(code)}
     assert mentioned
@@ -143,7 +168,7 @@ def test_every_command_that_is_mentioned_exists() -> None:
 
 def test_the_settings_table_says_what_the_settings_say() -> None:
     rows = re.findall(r"^\| `--(\w+)` \| `(\w+)` \| (.*) \|$", README, re.M)
-    assert [name for name, _, _ in rows] == ["host", "port", "share", "models", "personas", "data"]
+    assert [name for name, _, _ in rows] == [*OPTIONS]
     for name, variable, meaning in rows:
         assert variable == f"REBUTTAL_{name.upper()}"
         assert meaning == Settings.model_fields[name].description
