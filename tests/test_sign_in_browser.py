@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from typing import Literal
 from urllib.parse import urlparse
@@ -11,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from rebuttal.users import Users
+from tests.openid_provider import OpenIdProvider
 from tests.served import Served, serving
 from tests.test_browser import browser, pytestmark
 
@@ -26,6 +29,31 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REBUTTAL_AUTH", str(folder / "users"))
         with serving(folder) as page:
+            yield page
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[OpenIdProvider]:
+    """Hugging Face on loopback, in a thread of its own."""
+    there, loop = OpenIdProvider(), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(there.__aenter__(), loop).result(10)
+    yield there
+    asyncio.run_coroutine_threadsafe(there.__aexit__(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory, provider: OpenIdProvider) -> Iterator[Served]:
+    """The page for strangers, with the variables that sign in through Hugging Face."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("REBUTTAL_AUTH", raising=False)
+        for name, value in {**provider.environment, "REBUTTAL_PROFILE": "public"}.items():
+            patch.setenv(name, value)
+        with serving(tmp_path_factory.mktemp("space")) as page:
             yield page
 
 
@@ -121,3 +149,37 @@ def test_without_signing_in_nothing_of_the_page_answers(served: Served) -> None:
         assert stranger.get("/config").status_code == 401
         joined = stranger.post("/gradio_api/queue/join", json={"fn_index": 0, "data": []})
         assert joined.status_code == 401
+
+
+def test_through_hugging_face_one_comes_back_to_the_debate_one_came_from(
+    browser: Browser, space: Served, provider: OpenIdProvider
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{space.address}login?next=/%3Fdebate%3Dabc")
+    with context.expect_page() as opened:
+        page.get_by_role("link", name="Sign in with Hugging Face").click()
+    tab = opened.value
+    tab.wait_for_url("**/?debate=abc")
+    assert provider.token not in tab.content()
+    tab.goto(f"{space.address}login")
+    expect(tab.get_by_text("You are signed in as anna-hf.")).to_be_visible()
+    tab.get_by_role("button", name="Sign out").click()
+    tab.wait_for_url(space.address)
+    context.close()
+
+
+def test_coming_back_from_hugging_face_is_no_foreign_request(
+    space: Served, provider: OpenIdProvider
+) -> None:
+    """A browser says ``cross-site`` of the way back; the guard lets it through, and counts it."""
+    headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    with httpx.Client(base_url=space.address) as browser:
+        assert browser.get("/config").status_code == 401
+        away = browser.get("/login/huggingface")
+        back = httpx.get(away.headers["location"]).headers["location"]
+        done = browser.get(back, headers=headers)
+        assert (done.status_code, done.headers["location"]) == (303, "/")
+        config = browser.get("/config")
+        assert config.status_code == 200
+        assert provider.token not in config.text
