@@ -37,7 +37,7 @@ class OpenIdProvider:
     """Signs ``name`` in, without asking anybody, and gives ``token``."""
 
     name: str = "anna-hf"
-    token: str = field(default_factory=lambda: f"hf_oauth_{secrets.token_hex(16)}")
+    token: str = field(default_factory=lambda: f"hf_oauth_{secrets.token_hex(300)}")
     says: dict[str, Said] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     lifetime: object = 28800

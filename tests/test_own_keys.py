@@ -125,7 +125,7 @@ async def test_a_redirect_takes_the_key_nowhere(tmp_path: Path) -> None:
         {"Paid": "sk-1\r\nX-Evil: 1"},
         {"Paid": "sk 1"},
         {"Paid": "sk-é"},
-        {"Paid": "s" * 401},
+        {"Paid": "s" * 4097},
         {"Free": "sk-1"},
         {"Nowhere": "sk-1"},
         {"http://evil.invalid/v1": "sk-1"},
