@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import overhead, start, stop
+from benchmarks import budget, overhead, start, stop
 from benchmarks.figures import ratio, table
 from benchmarks.recording import Request
 from rebuttal.providers.base import Message, Options
@@ -101,6 +101,19 @@ def test_stops(built_in: BuiltIn, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert all(name in printed for name in figures)
     assert all(len(figures[name]["closed"]) == 2 for name in stop.FAULTS)
     assert len(figures[stop.EMBEDDED]["returned"]) == 2
+
+
+def test_counting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "figures.json"
+    budget.main(["--turns", "2", "--starts", "160", "--json", str(file)])
+    printed = capsys.readouterr().out
+    figures = json.loads(file.read_text("utf-8"))
+    assert "SQLite" in figures
+    for name, one in figures.items():
+        assert name in printed
+        assert len(one["turn"]) == 2
+        assert one["granted"] == budget.FITTING
+        assert one["begun"] == 48
 
 
 def test_a_ratio_is_the_median_over_the_pairs() -> None:

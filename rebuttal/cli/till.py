@@ -47,7 +47,7 @@ def print_report(report: Report, profile: str, out: Console) -> None:
     shown.add_row("all together", *_beside(report, "app", everybody.total))
     for scope in ("visitor", "network"):
         figures = report.figures.get(scope, _NOBODY)
-        who = f"{figures.count} {scope}s; the most of one"
+        who = f"{scope}s: {figures.count}; the most of one"
         shown.add_row(who, *_beside(report, scope, figures.most))
     out.print(shown)
     out.print(f"Limits of the profile {profile}; another with --profile.")
