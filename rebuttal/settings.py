@@ -46,9 +46,9 @@ BY_PROFILE: dict[str, tuple[Any, Any, Any]] = {
     "running_per_visitor": (None, 4, 2),
     "running_per_network": (None, None, 6),
     # Requests a minute, and event streams at once.
-    "requests_per_visitor": (None, 1200, 300),
-    "requests_per_network": (None, None, 1200),
-    "requests": (None, None, 12_000),
+    "requests_per_visitor": (None, 1200, 600),
+    "requests_per_network": (None, None, 2400),
+    "requests": (None, None, 24_000),
     "new_visitors_per_network": (None, 300, 60),
     "max_body_kib": (256, 256, 256),
     "connections_per_network": (1000, 400, 100),

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.served import Served, serving
 
 
-def memory(served: Served) -> float:
-    """MiB that the page's process holds."""
-    return float(psutil.Process(served.process.pid).memory_info().rss / 2**20)
+def peak(served: Served) -> float:
+    """The most MiB that the page's process has held since ``forget_peak``."""
+    status = Path(f"/proc/{served.process.pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def forget_peak(served: Served) -> float:
+    """Count the peak anew, from what is held now, which is told."""
+    Path(f"/proc/{served.process.pid}/clear_refs").write_text("5")
+    return peak(served)
 
 
 @dataclass

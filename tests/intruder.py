@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -188,6 +189,19 @@ async def together(count: int, coroutine: Any, at_once: int = 16) -> list[Any]:
     with suppress(asyncio.CancelledError):
         return await asyncio.gather(*(one(number) for number in range(count)))
     return []
+
+
+async def start_debate(intruder: Intruder, model: str) -> str:
+    """Press the last Start of the page with that model at every seat. Returns the debate's id."""
+    config = (await intruder.get("/config")).json
+    parts = {part["id"]: part for part in config["components"]}
+    starts = [i for i, p in parts.items() if p["props"].get("value") == "Start the debate"]
+    event = next(e for e in config["dependencies"] if e["targets"][0][0] == starts[-1])
+    filled = {"Speaks through": model, "What shall they argue about?": "Is it so?"}
+    props = [parts[i]["props"] for i in event["inputs"]]
+    data = [filled.get(prop.get("label"), prop.get("value")) for prop in props]
+    wish = call(event["id"], secrets.token_hex(5), *data)
+    return debate_in((await intruder.post(f"{API}/run/predict", wish)).body.decode())
 
 
 def debate_in(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn, TypeVar
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from rebuttal.records import Record
 from rebuttal.web.asgi import Message, Receive, Refused, Scope, header
@@ -41,8 +41,6 @@ class Cancellation(Record):
     session_hash: SessionHash
     fn_index: Annotated[int, Field(ge=0, le=100_000)]
     event_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
-
-    model_config = ConfigDict(extra="ignore")
 
 
 Wish = TypeVar("Wish", Call, Cancellation)

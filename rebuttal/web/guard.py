@@ -251,7 +251,7 @@ class Guard:
             try:
                 await self._pass(asked)
             finally:
-                await self._sessions.close(session, abort)
+                await self._sessions.close(session)
 
     async def _let_sign_in(self, asked: Request, host: str) -> None:
         assert self._sign_in is not None

@@ -56,7 +56,8 @@ COSTS: Mapping[str, float] = {
     "look": 0.5,
     "cancel": 0.5,
     "reset": 0.5,
-    "page": 2,
+    "page": 5,
+    "config": 12,
     "join": 2,
     "tab": 8,
 }

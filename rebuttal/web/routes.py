@@ -8,7 +8,9 @@ from urllib.parse import unquote_plus
 
 from rebuttal.web.asgi import Refused, Scope
 
-Kind = Literal["page", "asset", "start", "call", "join", "stream", "cancel", "reset", "look"]
+Kind = Literal[
+    "page", "asset", "start", "call", "join", "stream", "cancel", "reset", "config", "look"
+]
 
 API = "/gradio_api"
 _KINDS: dict[tuple[str, str], Kind] = {
@@ -16,7 +18,7 @@ _KINDS: dict[tuple[str, str], Kind] = {
     ("HEAD", "/"): "page",
     ("GET", "/theme.css"): "asset",
     ("GET", "/favicon.ico"): "asset",
-    ("GET", "/config"): "look",
+    ("GET", "/config"): "config",
     ("GET", f"{API}/app_id"): "look",
     ("GET", f"{API}/startup-events"): "start",
     ("POST", f"{API}/run/predict"): "call",

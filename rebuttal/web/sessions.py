@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from rebuttal.settings import Settings
@@ -21,8 +21,6 @@ EVENTS = 12
 """Listeners of one tab at once; the page has two for each of its three tables."""
 BACKLOG = 2000
 """Messages that may wait for a tab that reads too slowly."""
-STREAMS = 2
-"""Streams of one tab: a second while the first is noticed to be dead."""
 
 REMEMBERED = 5000
 """Tabs whose owner is known, whether or not they have joined."""
@@ -68,7 +66,7 @@ class Session:
     network: str
     touched: float
     busy: int = 0
-    streams: list[Abort] = field(default_factory=list)
+    stream: Abort | None = None
 
 
 class Sessions:
@@ -147,24 +145,27 @@ class Sessions:
         if held <= self._at[network] + 1:
             raise Refused(429, "Everything is taken here right now; try again soon.", UNOPENED)
         theirs = (session for session in self._known.values() if session.network == biggest)
-        victim = min(theirs, key=lambda session: (bool(session.streams), session.touched))
+        victim = min(theirs, key=lambda session: (session.stream is not None, session.touched))
         await self.forget(victim)
 
     def open(self, session: Session, abort: Abort) -> None:
         """The tab begins to read. Raises Refused where it reads already."""
-        if len(session.streams) >= STREAMS:
+        # Gradio drops what waits for a tab when any of its streams ends.
+        if session.stream is not None:
             raise Refused(429, "This tab is being read already.", 5)
-        session.streams.append(abort)
+        session.stream = abort
 
-    async def close(self, session: Session, abort: Abort) -> None:
+    async def close(self, session: Session) -> None:
         """The tab has stopped reading; it is forgotten at once where nothing more is to come."""
-        session.streams.remove(abort)
+        session.stream = None
         session.touched = self._clock()
-        if not session.streams and not session.busy and not self._queue.pending(session.hash):
+        if self._known.get(session.hash) is not session:
+            await self._queue.forget(session.hash)
+        elif not session.busy and not self._queue.pending(session.hash):
             await self.forget(session)
 
     async def forget(self, session: Session) -> None:
-        """End everything of that tab."""
+        """End everything of that tab; of one that is being read, once its connection is cut."""
         if self._known.get(session.hash) is not session:
             return
         del self._known[session.hash]
@@ -172,15 +173,16 @@ class Sessions:
             counter[key] -= 1
             if not counter[key]:
                 del counter[key]
-        for abort in session.streams:
-            abort()
-        await self._queue.forget(session.hash)
+        if session.stream is not None:
+            session.stream()
+        else:
+            await self._queue.forget(session.hash)
 
     async def sweep(self) -> None:
         """Forget tabs that were never read, have gone, or read too slowly."""
         now = self._clock()
         for session in [*self._known.values()]:
-            idle = not session.streams and not session.busy and now - session.touched > UNOPENED
+            idle = session.stream is None and not session.busy and now - session.touched > UNOPENED
             if idle or self._queue.backlog(session.hash) > BACKLOG:
                 await self.forget(session)
 
