@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from rebuttal.catalog import Catalog, Endpoint, Model
-from rebuttal.errors import InvalidInput, RebuttalError, WeightsError
+from rebuttal.errors import InvalidInput, NotFound, RebuttalError, WeightsError
 from rebuttal.providers.base import ChatModel, Limits, Progress
 from rebuttal.records import EndpointState, ModelState
 from rebuttal.settings import Settings, read_key
@@ -146,7 +146,7 @@ class Models:
             for installed in reports[endpoint.name].installed[:MOST_REPORTED]
             if (endpoint.name, _full(installed.name)) not in named
         ]
-        return (*listed, *found)
+        return (*listed, *filter(None, found))
 
     async def endpoint_states(self) -> tuple[EndpointState, ...]:
         """Each endpoint and whether it answers."""
@@ -179,8 +179,12 @@ class Models:
             return _usable(model).model_copy(update=missing)
         return _of_server(model, installed)
 
-    def _found_state(self, endpoint: Endpoint, installed: _Installed) -> ModelState:
-        model = self.find(f"{endpoint.name}/{installed.name}")
+    def _found_state(self, endpoint: Endpoint, installed: _Installed) -> ModelState | None:
+        """None for a name that no label can hold: a server may report anything."""
+        try:
+            model = self.find(f"{endpoint.name}/{installed.name}")
+        except NotFound:
+            return None
         return _of_server(model, installed) if endpoint.api == "ollama" else _usable(model)
 
     def _embedded_state(self, model: Model) -> ModelState:
