@@ -18,6 +18,8 @@ from rebuttal.records import Persona, Record
 from rebuttal.settings import HOME, OPTIONS, Settings
 
 README = (HOME / "README.md").read_text("utf-8")
+PAGES = ("README.md", "SECURITY.md", "docs/deploy.md")
+"""What speaks of commands."""
 KEYS = ("_API_KEY", "_TOKEN", "_KEY")
 
 
@@ -151,16 +153,17 @@ def test_letting_others_in_sets_the_limits_that_fit(
 
 
 def _command(code: str) -> list[str]:
-    return re.findall(r"^`rebuttal ([a-z]+)", code)
+    return re.findall(r"^`rebuttal ([a-z-]+)", code)
 
 
-def test_every_command_that_is_mentioned_exists() -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_that_is_mentioned_exists(page: str) -> None:
     typed = terminal(lambda settings: None)
     commands = {
         command.name or (command.callback.__name__ if command.callback else "")
         for command in typed.registered_commands
     } | {group.name for group in typed.registered_groups}
-    prose = re.sub(r"^```.*?^```", "", README, flags=re.M | re.S)
+    prose = re.sub(r"^```.*?^```", "", (HOME / page).read_text("utf-8"), flags=re.M | re.S)
     mentioned = {found for code in re.findall(r"`[^`]+`", prose) for found in _command(code)}
     assert mentioned
     assert mentioned <= commands
@@ -174,9 +177,17 @@ def test_the_settings_table_says_what_the_settings_say() -> None:
         assert meaning == Settings.model_fields[name].description
 
 
-def test_what_the_readme_links_to_is_there() -> None:
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
-    assert [link for link in links if not (HOME / link).exists()] == []
+@pytest.mark.parametrize("page", [*PAGES, "docs/settings.md", "docs/testing.md"])
+def test_what_a_page_links_to_is_there(page: str) -> None:
+    text, folder = (HOME / page).read_text("utf-8"), (HOME / page).parent
+    headings = {
+        re.sub(r"[^\w -]", "", name).lower() for name in re.findall(r"^#+ (.*)", text, re.M)
+    }
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    inside = {link[1:].replace("-", " ") for link in links if link.startswith("#")}
+    assert inside <= headings
+    files = [link.partition("#")[0] for link in links if not link.startswith("#")]
+    assert [file for file in files if not (folder / file).exists()] == []
 
 
 @pytest.mark.parametrize(
