@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from typing import TypeVar
 
 from rebuttal.budget import Budget, Report
 from rebuttal.catalog import Catalog, load_catalog
-from rebuttal.errors import CatalogError, InvalidInput, NotAllowed, StoreError
-from rebuttal.events import DebateEvent, DebatePaused, TurnWaiting
+from rebuttal.errors import CatalogError, InvalidInput, StoreError
+from rebuttal.events import DebateEvent
 from rebuttal.export import ExportFormat as ExportFormat
 from rebuttal.export import export_debate
 from rebuttal.hall import Hall
+from rebuttal.halt import check_halt
 from rebuttal.live import LiveDebate
 from rebuttal.live_debates import LiveDebates
-from rebuttal.material import without_addresses
 from rebuttal.models import Models
-from rebuttal.own_keys import OwnKeys, check_own_keys
-from rebuttal.places import Places
+from rebuttal.own_keys import OwnKeys
+from rebuttal.places import Place, Places
 from rebuttal.providers.base import ChatModel, Progress
 from rebuttal.records import (
     OPERATOR,
@@ -32,12 +31,11 @@ from rebuttal.records import (
     Visitor,
 )
 from rebuttal.requests import Requests
+from rebuttal.rights import Rights
 from rebuttal.settings import Settings
 from rebuttal.speakers import Speakers
 from rebuttal.stores.base import DebateStore, no_debate
 from rebuttal.wish import Wish, checked_text, kept_text
-
-State = TypeVar("State", ModelState, EndpointState)
 
 MOST_LISTED = 200
 """Debates that one visitor sees in a list."""
@@ -67,6 +65,7 @@ class DebateApp:
         self._live: LiveDebates | None = None
         self._opening = asyncio.Lock()
         self._requests = Requests()
+        self._rights = Rights(settings, lambda: self.catalog)
         self._own_keys = OwnKeys()
         self._budget = Budget(settings, lambda: self._kept.ledger)
         self._speakers = Speakers(settings, self._models, self._budget, self._own_keys)
@@ -145,7 +144,7 @@ class DebateApp:
         """
         async with self._open(debate_id, visitor) as live:
             if keys:
-                self._check_keys(keys, live.debate.own_keys, visitor)
+                self._rights.check_keys(visitor, keys, live.debate.own_keys)
                 self._own_keys.keep(debate_id, keys)
             await live.resume(visitor)
 
@@ -169,7 +168,7 @@ class DebateApp:
             aclosing(live.watch(after)) as batches,
         ):
             async for batch in batches:
-                yield [self._veiled(event, visitor) for event in batch]
+                yield [self._rights.event(visitor, event) for event in batch]
 
     async def debate(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> Debate:
         """Raises NotFound."""
@@ -204,19 +203,19 @@ class DebateApp:
 
     async def halt(self, reason: str = "", *, visitor: Visitor = OPERATOR) -> None:
         """Refuse new debates and cut those that run, in every process on this database."""
-        self._only_operator(visitor)
+        self._rights.check_operator(visitor)
         await self._ready()
         await self._kept.ledger.halt(checked_text(reason, "reason", 500) if reason else "")
 
     async def go_on(self, *, visitor: Visitor = OPERATOR) -> None:
         """Take the halt back; debates wait for Resume."""
-        self._only_operator(visitor)
+        self._rights.check_operator(visitor)
         await self._ready()
         await self._kept.ledger.go_on()
 
     async def budget(self, *, visitor: Visitor = OPERATOR) -> Report:
         """What is spent today, and whether the halt stands."""
-        self._only_operator(visitor)
+        self._rights.check_operator(visitor)
         await self._ready()
         return await self._budget.report()
 
@@ -224,30 +223,25 @@ class DebateApp:
 
     async def models(self, *, visitor: Visitor = OPERATOR) -> tuple[ModelState, ...]:
         """Models of the catalog, and those that reachable servers report beyond it."""
-        states = await self._models.states()
-        if not (visitor.operator or self.settings.any_model):
-            states = tuple(state for state in states if state.label in self.catalog.models)
-        return tuple(self._shown(state, visitor) for state in states)
+        return self._rights.models(visitor, await self._models.states())
 
     async def endpoints(self, *, visitor: Visitor = OPERATOR) -> tuple[EndpointState, ...]:
         """The endpoints of the catalog and whether they answer."""
-        states = await self._models.endpoint_states()
-        hidden = {} if self._sees_addresses(visitor) else {"address": ""}
-        return tuple(self._shown(state, visitor).model_copy(update=hidden) for state in states)
+        return self._rights.endpoints(visitor, await self._models.endpoint_states())
 
     def pull(self, label: str, *, visitor: Visitor = OPERATOR) -> AsyncGenerator[Progress, None]:
         """Fetch a model's weights: into the cache, or by the Ollama server it lives on."""
-        self._only_who_manages(visitor)
+        self._rights.check_manages(visitor)
         return self._models.pull(label)
 
     async def unload(self, label: str, *, visitor: Visitor = OPERATOR) -> None:
         """Free the memory a model holds."""
-        self._only_who_manages(visitor)
+        self._rights.check_manages(visitor)
         await self._models.unload(label)
 
     def reload_catalog(self, *, visitor: Visitor = OPERATOR) -> Catalog:
         """Read models.yaml and personas/ again. Raises CatalogError; the old catalog stays."""
-        self._only_who_manages(visitor)
+        self._rights.check_manages(visitor)
         try:
             self._models.catalog = load_catalog(self.settings.models, self.settings.personas)
         except CatalogError as error:
@@ -289,68 +283,34 @@ class DebateApp:
     @asynccontextmanager
     async def _open(self, debate_id: str, visitor: Visitor) -> AsyncIterator[LiveDebate]:
         async with (await self._ready()).open(debate_id) as live:
-            if visitor.operator or not self.settings.owners or live.debate.owner == visitor.owner:
-                yield live
-            else:
+            if not self._rights.owns(visitor, live.debate):
                 raise no_debate(debate_id)
-
-    def _sees_addresses(self, visitor: Visitor) -> bool:
-        return visitor.operator or self.settings.show_addresses
-
-    def _shown(self, state: State, visitor: Visitor) -> State:
-        """The state without its reason where that could name an address."""
-        if state.usable or self._sees_addresses(visitor):
-            return state
-        return state.model_copy(update={"reason": "not available here"})
-
-    def _veiled(self, event: DebateEvent, visitor: Visitor) -> DebateEvent:
-        """The event with endpoints by their names where the visitor may not see addresses."""
-        words = {DebatePaused: ("message", "hint"), TurnWaiting: ("reason",)}.get(type(event), ())
-        if not words or self._sees_addresses(visitor):
-            return event
-        places = self.catalog.endpoints.values()
-        names = {place.address: place.name for place in places if place.address}
-        veiled = {word: without_addresses(getattr(event, word), names) for word in words}
-        return event.model_copy(update=veiled)
-
-    def _only_operator(self, visitor: Visitor) -> None:
-        if not visitor.operator:
-            raise NotAllowed("That is the operator's.")
-
-    def _only_who_manages(self, visitor: Visitor) -> None:
-        if not (visitor.operator or self.settings.manage_models):
-            raise NotAllowed("Models and catalog are the operator's here.")
-
-    def _check_keys(
-        self, keys: Mapping[str, str], endpoints: tuple[str, ...], visitor: Visitor
-    ) -> None:
-        if not (visitor.operator or self.settings.own_keys):
-            raise NotAllowed("No keys of visitors are taken here.")
-        check_own_keys(keys, self.catalog)
-        if others := set(keys) - set(endpoints):
-            raise InvalidInput(f"This debate began without a key for {sorted(others)[0]}.")
+            yield live
 
     async def _start(self, wish: Wish, visitor: Visitor) -> str:
         wish.check(self.settings)
+        self._rights.check_keys(visitor, wish.keys, tuple(wish.keys))
+        place = self._places.take(visitor)  # before anything that takes time: a flood ends here
+        try:
+            return await self._begin(wish, visitor, place)
+        except BaseException:
+            place.leave()
+            raise
+
+    async def _begin(self, wish: Wish, visitor: Visitor, place: Place) -> str:
         own = tuple(wish.keys)
-        if own:
-            self._check_keys(wish.keys, own, visitor)
         debate, first = wish.begin(
             visitor.owner, self.catalog, lambda label: self._speakers.seat(label, visitor, own)
         )
         lives = await self._ready()
-        place = await self._hall.enter(visitor)
-        try:
-            room = self._speakers.least(debate, visitor)
-            await self._budget.charge(visitor, debate.id, kept_text(debate), room)
-            await self._kept.add_debate(debate, first)
-            if own:
-                self._own_keys.keep(debate.id, wish.keys)
-            async with lives.open(debate.id) as live:
-                await live.begin(visitor, place)
-        except BaseException:
-            place.leave()
-            raise
+        await check_halt(self._kept.ledger)
+        room = self._speakers.least(debate, visitor)
+        await self._budget.charge(visitor, debate.id, kept_text(debate), room)
+        await self._kept.add_debate(debate, first)
+        if own:
+            self._own_keys.keep(debate.id, wish.keys)
+        async with lives.open(debate.id) as live:
+            await live.begin(visitor, place)
         return debate.id
 
 

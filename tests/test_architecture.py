@@ -30,6 +30,7 @@ FLOORS = {
         "rebuttal.orchestrator",
         "rebuttal.metered",
         "rebuttal.budget",
+        "rebuttal.rights",
     ),
     3: (
         "rebuttal.prompts",

@@ -507,3 +507,13 @@ async def test_a_models_price_becomes_money_in_the_ledger(tmp_path: Path) -> Non
                 tokens, money = database.execute(query, (debate_id,)).fetchone()
             assert tokens > 0
             assert (money > 0) is costs
+
+
+def test_nobody_but_the_orchestrator_asks_a_model_and_it_gets_them_metered() -> None:
+    asking = [
+        file.relative_to(ROOT).as_posix()
+        for file in sorted((ROOT / "rebuttal").rglob("*.py"))
+        if re.search(r"chat\w*\.stream\(|completions", file.read_text("utf-8"))
+        and "providers" not in file.parts
+    ]
+    assert asking == ["rebuttal/metered.py", "rebuttal/orchestrator.py"]

@@ -1,0 +1,82 @@
+"""What a visitor may do and see here, as the settings say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from rebuttal.catalog import Catalog
+from rebuttal.errors import InvalidInput, NotAllowed
+from rebuttal.events import DebateEvent, DebatePaused, TurnWaiting
+from rebuttal.material import without_addresses
+from rebuttal.own_keys import check_own_keys
+from rebuttal.records import Debate, EndpointState, ModelState, Visitor
+from rebuttal.settings import Settings
+
+State = TypeVar("State", ModelState, EndpointState)
+
+
+class Rights:
+    """Asked before anything is done or shown. Whoever runs Rebuttal may do and see everything."""
+
+    def __init__(self, settings: Settings, catalog: Callable[[], Catalog]) -> None:
+        self._settings = settings
+        self._catalog = catalog
+
+    def owns(self, visitor: Visitor, debate: Debate) -> bool:
+        """Whether the debate is there for them at all."""
+        return visitor.operator or not self._settings.owners or debate.owner == visitor.owner
+
+    def check_operator(self, visitor: Visitor) -> None:
+        """Raises NotAllowed."""
+        if not visitor.operator:
+            raise NotAllowed("That is the operator's.")
+
+    def check_manages(self, visitor: Visitor) -> None:
+        """Raises NotAllowed."""
+        if not (visitor.operator or self._settings.manage_models):
+            raise NotAllowed("Models and catalog are the operator's here.")
+
+    def check_keys(
+        self, visitor: Visitor, keys: Mapping[str, str], endpoints: tuple[str, ...]
+    ) -> None:
+        """Own keys for these endpoints. Raises NotAllowed, NotFound or InvalidInput."""
+        if not keys:
+            return
+        if not (visitor.operator or self._settings.own_keys):
+            raise NotAllowed("No keys of visitors are taken here.")
+        check_own_keys(keys, self._catalog())
+        if others := set(keys) - set(endpoints):
+            raise InvalidInput(f"This debate began without a key for {sorted(others)[0]}.")
+
+    def models(self, visitor: Visitor, states: tuple[ModelState, ...]) -> tuple[ModelState, ...]:
+        """Those that they may seat, as they may see them."""
+        if not (visitor.operator or self._settings.any_model):
+            states = tuple(state for state in states if state.label in self._catalog().models)
+        return tuple(self._shown(visitor, state) for state in states)
+
+    def endpoints(
+        self, visitor: Visitor, states: tuple[EndpointState, ...]
+    ) -> tuple[EndpointState, ...]:
+        """As they may see them."""
+        hidden = {} if self._sees_addresses(visitor) else {"address": ""}
+        return tuple(self._shown(visitor, state).model_copy(update=hidden) for state in states)
+
+    def event(self, visitor: Visitor, event: DebateEvent) -> DebateEvent:
+        """With endpoints by their names where they may not see addresses."""
+        words = {DebatePaused: ("message", "hint"), TurnWaiting: ("reason",)}.get(type(event), ())
+        if not words or self._sees_addresses(visitor):
+            return event
+        places = self._catalog().endpoints.values()
+        names = {place.address: place.name for place in places if place.address}
+        veiled = {word: without_addresses(getattr(event, word), names) for word in words}
+        return event.model_copy(update=veiled)
+
+    def _sees_addresses(self, visitor: Visitor) -> bool:
+        return visitor.operator or self._settings.show_addresses
+
+    def _shown(self, visitor: Visitor, state: State) -> State:
+        """The state without its reason where that could name an address."""
+        if state.usable or self._sees_addresses(visitor):
+            return state
+        return state.model_copy(update={"reason": "not available here"})
