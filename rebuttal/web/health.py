@@ -23,9 +23,10 @@ _NOBODY = Visitor(owner="healthz")
 
 
 class Health:
-    """Looks at the queue, the store and the event loop."""
+    """Looks at the queue, the store and the event loop, which may be ``late`` seconds late."""
 
-    def __init__(self, app: DebateApp, queue: Queue) -> None:
+    def __init__(self, app: DebateApp, queue: Queue, late: float = LATE) -> None:
+        self._allowed = late
         self._app = app
         self._queue = queue
         self._late: deque[float] = deque(maxlen=10)
@@ -42,7 +43,7 @@ class Health:
         """Whether all is well, and each finding."""
         lag = max(self._late, default=0.0)
         queue, store = self._queue.works(), await self._reaches_store()
-        well = queue and store and lag < LATE
+        well = queue and store and lag < self._allowed
         found: dict[str, object] = {"queue": queue, "store": store, "lag_ms": round(lag * 1000)}
         return well, {"status": "ok" if well else "failing", **found}
 
