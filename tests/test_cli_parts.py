@@ -6,14 +6,21 @@ import re
 from collections.abc import AsyncIterator
 from io import StringIO
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
 from rebuttal.cli.fetching import show_progress
+from rebuttal.cli.json_lines import JsonLines
+from rebuttal.cli.lists import print_debates, print_models, print_personas
+from rebuttal.cli.stage import Stage
 from rebuttal.cli.wrap import Wrap
+from rebuttal.events import ContextTrimmed, TurnDelta, TurnDiscarded, TurnFinished, TurnStarted
 from rebuttal.providers.base import Progress
+from rebuttal.records import Debater, ModelState, Persona
+from tests.debates import debate, debater, turns
 
 PROSE = st.text(st.sampled_from("abc de \n\téß茶語👩"))
 
@@ -63,3 +70,46 @@ async def test_a_download_on_a_terminal_fills_a_bar() -> None:
     assert "100.0/100.0 MB" in shown
     assert "checking" in shown
     assert max(map(len, re.split(r"[\r\n]", shown))) <= 80
+
+
+def test_nothing_foreign_acts_on_a_terminal() -> None:
+    sting = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\x7f\x00"
+    persona = Persona(key="sly", name=f"Sly{sting}", instructions=sting, description=sting)
+    stance, model = f"for{sting}", f"M{sting}"
+    sly = Debater(seat="a", name=persona.name, persona=persona, model=model, stance=stance)
+    other = debater("b", "Rational")
+    out = StringIO()
+    console = Console(file=out, force_terminal=True, color_system=None, width=60)
+    stage = Stage(console, console)
+    stage.begin(debate(sly, other, topic=f"Tea?{sting}"))
+    started = TurnStarted(seat="a", turn_id="x", round=1, rounds=2, prompt_tokens=1, context=9)
+    spoken = turns(("a", f"Yes.{sting} So it is."))[1]
+    for event in (
+        started,
+        TurnDelta(seat="a", text="Yes.\x1b]0;ow"),
+        TurnDelta(seat="a", text="ned\x07\x1b"),
+        TurnDiscarded(seat="a", reason=sting),
+        started,
+        TurnFinished(turn=spoken),
+        started,
+        TurnDelta(seat="a", text="Something else."),
+        TurnFinished(turn=spoken),
+        ContextTrimmed(seat="a", left_out=1, context=9),
+    ):
+        stage.show(event)
+    stage.end()
+    state = ModelState(label=sting, endpoint=sting, model=sting, usable=False, reason=sting)
+    print_models([state], console)
+    print_personas([persona], console)
+    print_debates([(debate(sly, topic=sting), "finished")], console)
+    assert "So it is." in out.getvalue()
+    assert all(sign.isprintable() or sign == "\n" for sign in out.getvalue())
+    assert "owned" not in out.getvalue()
+
+
+def test_lines_of_json_hold_no_sign_that_acts(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = JsonLines()
+    lines.begin(debate(topic="\x9b31m\u202e\x1b[2J"))
+    lines.show(TurnDelta(seat="a", text="\x9b31m\u2028\x1b[2J\x7f"))
+    printed = capsys.readouterr().out
+    assert all(sign.isprintable() or sign == "\n" for sign in printed)
