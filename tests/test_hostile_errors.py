@@ -58,6 +58,8 @@ REFUSALS: dict[str, Refusal] = {
     "text with 200": _text(200, "text/plain", lambda key: f"{key} {STINGS}"),
     "10 MB": _text(400, "text/plain", lambda key: f"{key[7:]} {STINGS} " * 40_000),
     "10 MB on one line": _text(400, "text/plain", lambda key: key[7:] * 500_000),
+    "half a key": _text(200, "text/plain", lambda key: "x" * 68 + f" {key[7:]} and more"),
+    "a key in signs": _text(400, "text/plain", lambda key: "\x1b[0m".join(key[7:])),
     "no text": lambda h: (400, "text/plain", b"\xff\xfe" + _key(h).encode() + b"\xff"),
     "nested": lambda h: (400, "application/json", json.dumps([{"error": {"x": h}}]).encode()),
 }
@@ -127,7 +129,7 @@ async def test_an_error_is_one_short_line_without_key_or_sting(
     assert upstream.keys[-1] == f"Bearer {KEY}"
     words = f"{told.message} {told.hint}"
     assert told.message.startswith(f"'m' at {upstream.address}: ")
-    assert KEY not in words
+    assert KEY[:9] not in words
     assert len(told.message) < 400
     assert clean(words) == words
     assert "\n" not in words
@@ -151,7 +153,7 @@ async def test_an_error_is_one_short_line_without_key_or_sting(
     assert KEY not in printed + log.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["400", "401", "the headers", "text with 200", "nested"])
+@pytest.mark.parametrize("kind", ["400", "401", "the headers", "text with 200", "half a key"])
 async def test_a_stranger_is_told_the_name_and_no_address(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,7 +162,7 @@ async def test_a_stranger_is_told_the_name_and_no_address(
         told = await refused(tmp_path, upstream, "public", Visitor(owner="c:stranger"))
     words = f"{told.message} {told.hint}"
     assert told.message.startswith("'m' at House: ")
-    for place in ("127.0.0.1", str(upstream.port), "10.0.0.5", "10.1.2.3", "5432", "8080", KEY):
+    for place in ("127.0.0.1", str(upstream.port), "10.0.0.5", "10.1.2.3", "5432", "8080", KEY[:9]):
         assert place not in words
 
 

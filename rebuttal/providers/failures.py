@@ -70,7 +70,8 @@ def unfinished(upstream: Upstream, head: bytes, *, began: bool) -> ModelError:
                 return refused_inside(upstream, error["error"])
         return broken(upstream, "sent plain JSON rather than a stream of events")
     if start and "data:" not in start and not start.startswith(":"):
-        return broken(upstream, f"sent no stream of events but {start[:80]!r}")
+        # Quoted before it is cut: half a key is not known as one.
+        return broken(upstream, f"sent no stream of events but {upstream.quotes(start)[:80]!r}")
     return ServerFailed(upstream.says("ended its answer before the first word"), RESUME)
 
 

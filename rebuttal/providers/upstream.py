@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 from rebuttal.errors import KeyRejected
-from rebuttal.material import one_line, redact
+from rebuttal.material import clean, one_line, redact
 
 RESUME = "Resume asks again."
 
@@ -39,7 +39,8 @@ class Upstream:
 
     def quotes(self, foreign: str) -> str:
         """Foreign words, fit to stand in a message: one line, no key, at most 300 characters."""
-        return one_line(redact(foreign, [self.key] if self.key else ()), 300).rstrip(" .")
+        # Cleaned first: signs that nobody sees would keep a key from being known.
+        return one_line(redact(clean(foreign), [self.key] if self.key else ()), 300).rstrip(" .")
 
     @property
     def is_local(self) -> bool:
