@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -151,14 +152,20 @@ async def test_debates_that_somebody_only_looked_at_are_forgotten(tmp_path: Path
         assert not app._live._users
 
 
-async def test_many_who_begin_at_once_never_lose_sight_of_their_debate(tmp_path: Path) -> None:
-    async with public_app(
-        tmp_path, silent(), running=200, running_per_visitor=None, running_per_network=None
-    ) as app:
-        ids = await asyncio.gather(*(app.start("Cats?", ONE, visitor=ANN) for _ in range(60)))
-        assert await asyncio.gather(*(app.state(debate_id) for debate_id in ids)) == [
-            "running"
-        ] * len(ids)
+async def test_a_debate_in_use_is_never_forgotten_however_many_others_are(tmp_path: Path) -> None:
+    model = ScriptedModel(LINES, repeat=True)
+    async with (
+        public_app(tmp_path, model, running_per_visitor=None) as app,
+        AsyncExitStack() as used,
+    ):
+        ids = [await app.start("Cats?", ONE, rounds=1, visitor=ANN) for _ in range(AT_REST + 10)]
+        for debate_id in ids:
+            await watch_to_rest(app, debate_id)
+        assert app._live is not None
+        first = [await used.enter_async_context(app._live.open(key)) for key in ids]
+        await app.state(ids[0])
+        second = [await used.enter_async_context(app._live.open(key)) for key in ids]
+        assert all(one is other for one, other in zip(first, second, strict=True))
 
 
 async def test_a_list_is_bounded_for_visitors(tmp_path: Path) -> None:
