@@ -8,7 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 
 from rebuttal.budget import Budget, Report
 from rebuttal.catalog import Catalog, load_catalog
-from rebuttal.errors import CatalogError, InvalidInput, StoreError
+from rebuttal.errors import CatalogError, StoreError
 from rebuttal.events import DebateEvent
 from rebuttal.export import ExportFormat as ExportFormat
 from rebuttal.export import export_debate
@@ -35,7 +35,7 @@ from rebuttal.rights import Rights
 from rebuttal.settings import Settings
 from rebuttal.speakers import Speakers
 from rebuttal.stores.base import DebateStore, no_debate
-from rebuttal.wish import Wish, checked_text, kept_text
+from rebuttal.wish import Wish, check_number, checked_text, kept_text
 
 MOST_LISTED = 200
 """Debates that one visitor sees in a list."""
@@ -116,8 +116,7 @@ class DebateApp:
         While a turn is being spoken it waits for its end. Empty text with rounds means "go on".
         """
         text = checked_text(text, "note") if text.strip() or not rounds else ""
-        if rounds < 0 or rounds > self.settings.max_rounds:
-            raise InvalidInput(f"rounds is not between 0 and {self.settings.max_rounds}.")
+        check_number(rounds, "rounds", 0, self.settings.max_rounds)
         async with self._open(debate_id, visitor) as live:
             await live.say(text, rounds, visitor)
 

@@ -34,12 +34,9 @@ class Wish:
         """Raises InvalidInput for what cannot be, whatever the catalog holds."""
         checked_text(self.topic, "topic")
         checked_text(self.language, "language", MAX_LANGUAGE)
-        if not 1 <= self.rounds <= settings.max_rounds:
-            raise InvalidInput(f"rounds is not between 1 and {settings.max_rounds}.")
-        if not 1 <= len(self.seats) <= MAX_SEATS:
-            raise InvalidInput(f"seats: {len(self.seats)} is not between 1 and {MAX_SEATS}.")
-        if self.seed is not None and not 0 <= self.seed <= MAX_SEED:
-            raise InvalidInput(f"seed is not between 0 and {MAX_SEED}.")
+        check_number(self.rounds, "rounds", 1, settings.max_rounds)
+        check_number(len(self.seats), "seats", 1, MAX_SEATS)
+        check_number(self.seed or 0, "seed", 0, MAX_SEED)
         check_length(1 + self.rounds * len(self.seats), settings.max_turns)
 
     def begin(
@@ -85,6 +82,13 @@ def kept_text(debate: Debate) -> str:
     """Everything that a person said in it and that is kept."""
     said = (f"{one.stance} {one.persona.instructions}" for one in debate.debaters)
     return "\n".join((debate.topic, *said))
+
+
+def check_number(number: int, noun: str, least: int, most: int) -> None:
+    """Raises InvalidInput where it is not between these two."""
+    if not least <= number <= most:
+        said = number if abs(number) < 10**12 else "such a number"
+        raise InvalidInput(f"{noun}: {said} is not between {least} and {most}.")
 
 
 def check_length(turns: int, most: int) -> None:
