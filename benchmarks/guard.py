@@ -58,6 +58,9 @@ class IdleQueue:
     def pending(self, session_hash: str) -> tuple[str, ...]:
         return ()
 
+    def holds(self, session_hash: str) -> bool:
+        return True
+
     def backlog(self, session_hash: str) -> int:
         return 0
 

@@ -24,7 +24,7 @@ from tests.page_app import CATALOG, Unguarded
 
 async def linger(text: str) -> str:
     """What the page does: one at a time."""
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(1)
     return text
 
 

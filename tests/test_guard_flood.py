@@ -80,6 +80,7 @@ async def test_without_the_guard_the_flood_ends_the_queue_and_healthz_turns_red(
     with serving(tmp_path, *small) as page:
         assert await health(page) == (200, True)
         await flood(page, ["127.0.0.2"])
+        await asyncio.sleep(2)  # until the event that runs is over
         assert await health(page) == (503, False)
         assert await speak(page, "127.0.0.99") == "503"
 
@@ -130,6 +131,31 @@ async def test_whoever_holds_most_gives_up_a_place_for_who_holds_none() -> None:
     assert queue.forgotten == ["greedy0"]
 
 
+async def test_a_tab_that_is_over_gives_its_place_to_the_visitors_next() -> None:
+    queue = QueueOfNobody()
+    sessions = Sessions(load_settings(profile="public", sessions_per_visitor=2), queue, Clock())
+    for number in range(20):
+        session = await sessions.join(f"reload{number}", "c:a", "10.0.0.1")
+        sessions.open(session, lambda: None)
+        await sessions.close(session)
+    assert len(sessions) == 2
+    assert sessions.find("reload19", "c:a")
+
+
+async def test_a_tab_that_reads_too_slowly_is_cut_and_then_forgotten() -> None:
+    queue, cut = QueueOfNobody(), list[str]()
+    sessions = Sessions(load_settings(profile="public"), queue, Clock())
+    session = await sessions.join("slow", "c:a", "10.0.0.1")
+    sessions.open(session, lambda: cut.append("slow"))
+    await sessions.sweep()
+    assert cut == []
+    queue.waiting = 5000
+    await sessions.sweep()
+    assert (cut, queue.forgotten) == (["slow"], [])
+    await sessions.close(session)
+    assert queue.forgotten == ["slow"]
+
+
 class Clock:
     """Stands still until it is set."""
 
@@ -144,6 +170,7 @@ class QueueOfNobody:
 
     def __init__(self) -> None:
         self.forgotten: list[str] = []
+        self.waiting = 0
 
     def works(self) -> bool:
         return True
@@ -157,8 +184,11 @@ class QueueOfNobody:
     def pending(self, session_hash: str) -> tuple[str, ...]:
         return ()
 
+    def holds(self, session_hash: str) -> bool:
+        return True
+
     def backlog(self, session_hash: str) -> int:
-        return 0
+        return self.waiting
 
     async def forget(self, session_hash: str) -> None:
         self.forgotten.append(session_hash)

@@ -35,6 +35,10 @@ class PageQueue:
         ids: Collection[str] = self._queue.pending_event_ids_session.get(session_hash, ())
         return ids
 
+    def holds(self, session_hash: str) -> bool:
+        """Whether there is a place for messages to the tab."""
+        return session_hash in self._queue.pending_messages_per_session
+
     def backlog(self, session_hash: str) -> int:
         """Messages that wait for the tab."""
         waiting = self._queue.pending_messages_per_session.get(session_hash)

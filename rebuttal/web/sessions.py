@@ -17,6 +17,8 @@ from rebuttal.web.asgi import Refused
 
 UNOPENED = 20.0
 """Seconds in which a tab that has joined the queue must read what it says."""
+LINGERS = 5.0
+"""Seconds for which a tab that was read to the end is kept: it may just be about to read on."""
 EVENTS = 12
 """Listeners of one tab at once; the page has two for each of its three tables."""
 BACKLOG = 2000
@@ -48,6 +50,10 @@ class Queue(Protocol):
         """Ids of the tab's events that are not over."""
         ...
 
+    def holds(self, session_hash: str) -> bool:
+        """Whether there is a place for messages to the tab."""
+        ...
+
     def backlog(self, session_hash: str) -> int:
         """Messages that wait for the tab."""
         ...
@@ -67,6 +73,7 @@ class Session:
     touched: float
     busy: int = 0
     stream: Abort | None = None
+    was_read: bool = False
 
 
 class Sessions:
@@ -127,6 +134,8 @@ class Sessions:
 
     async def _admit(self, session_hash: str, who: str, network: str) -> Session:
         settings = self._settings
+        if self._is_crowded(who, network):
+            await self.sweep(lingers=0)
         if _reached(self._of[who], settings.sessions_per_visitor):
             raise Refused(429, "You have too many tabs at work; close one and try again.", UNOPENED)
         if _reached(self._at[network], settings.sessions_per_network):
@@ -138,6 +147,14 @@ class Sessions:
         self._of[who] += 1
         self._at[network] += 1
         return session
+
+    def _is_crowded(self, who: str, network: str) -> bool:
+        settings = self._settings
+        return (
+            _reached(self._of[who], settings.sessions_per_visitor)
+            or _reached(self._at[network], settings.sessions_per_network)
+            or len(self._known) >= settings.sessions
+        )
 
     async def _make_room(self, network: str) -> None:
         """Whoever holds most gives something up for whoever holds least. Raises Refused."""
@@ -153,16 +170,16 @@ class Sessions:
         # Gradio drops what waits for a tab when any of its streams ends.
         if session.stream is not None:
             raise Refused(429, "This tab is being read already.", 5)
-        session.stream = abort
+        if not self._queue.holds(session.hash):
+            raise Refused(404, "There is nothing here.")
+        session.stream, session.was_read = abort, True
 
     async def close(self, session: Session) -> None:
-        """The tab has stopped reading; it is forgotten at once where nothing more is to come."""
+        """The tab has stopped reading."""
         session.stream = None
         session.touched = self._clock()
         if self._known.get(session.hash) is not session:
             await self._queue.forget(session.hash)
-        elif not session.busy and not self._queue.pending(session.hash):
-            await self.forget(session)
 
     async def forget(self, session: Session) -> None:
         """End everything of that tab; of one that is being read, once its connection is cut."""
@@ -178,12 +195,15 @@ class Sessions:
         else:
             await self._queue.forget(session.hash)
 
-    async def sweep(self) -> None:
+    async def sweep(self, lingers: float = LINGERS) -> None:
         """Forget tabs that were never read, have gone, or read too slowly."""
         now = self._clock()
         for session in [*self._known.values()]:
-            idle = session.stream is None and not session.busy and now - session.touched > UNOPENED
-            if idle or self._queue.backlog(session.hash) > BACKLOG:
+            rests = session.stream is None and not session.busy
+            is_over = session.was_read and not self._queue.pending(session.hash)
+            patience = lingers if is_over else UNOPENED
+            has_gone = rests and now - session.touched >= patience
+            if has_gone or self._queue.backlog(session.hash) > BACKLOG:
                 await self.forget(session)
 
 
