@@ -41,7 +41,7 @@ class Doorkeeper:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         headers = dict(scope.get("headers") or [])
         if name := headers.get(WHO.encode()):
-            scope["rebuttal.visitor"] = Visitor(owner=f"c:{name.decode()}")
+            scope["rebuttal.visitor"] = Visitor(owner=name.decode())
         await self._app(scope, receive, send)
 
 

@@ -70,6 +70,24 @@ def test_no_event_carries_script_so_that_a_policy_without_eval_is_enough(
     assert not [event for event in config["dependencies"] if event["js"]]
 
 
+def test_no_event_takes_a_value_that_a_browser_could_forge_into_a_page(
+    config: dict[str, Any],
+) -> None:
+    kinds = {component["id"]: component["type"] for component in config["components"]}
+    taken = {kinds[i] for event in config["dependencies"] for i in event["inputs"]}
+    assert taken <= FIELDS
+
+
+def test_a_typed_key_is_hidden_and_only_strangers_are_asked_for_one(
+    config: dict[str, Any],
+) -> None:
+    keys = [props for props in components(config, "textbox") if props["label"] == "Key"]
+    assert {props["type"] for props in keys} == {"password"}
+    folded = [p for p in components(config, "accordion") if "key" in p["label"]]
+    assert len(folded) == 6
+    assert not any(props["visible"] for props in folded)
+
+
 def test_every_field_has_a_label(config: dict[str, Any]) -> None:
     for kind in FIELDS:
         assert all(props["label"] for props in components(config, kind)), kind

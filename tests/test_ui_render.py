@@ -10,11 +10,13 @@ from typing import get_args
 
 import pytest
 
+from rebuttal.errors import BudgetSpent, Busy, InvalidInput, NotAllowed
 from rebuttal.events import (
     ContextTrimmed,
     DebateFinished,
     DebatePaused,
     DebateRewound,
+    DebateWaiting,
     TurnDelta,
     TurnDiscarded,
     TurnFinished,
@@ -26,7 +28,15 @@ from rebuttal.records import Finish, Persona, Timings, Turn, Usage
 from rebuttal.ui import render
 from rebuttal.ui.colour import DAY, NIGHT, contrast, inks, seat_colours
 from rebuttal.ui.languages import LANGUAGES, language_choices
-from rebuttal.ui.render import Transcript, details, heading, trouble, voices
+from rebuttal.ui.render import (
+    Transcript,
+    details,
+    heading,
+    patience,
+    refusal,
+    trouble,
+    voices,
+)
 from rebuttal.ui.spoken import RESTS, LiveTurn
 from tests.debates import debate, debater, turns
 
@@ -331,3 +341,38 @@ def test_rendering_needs_no_gradio() -> None:
         "rebuttal.ui.server; assert 'gradio' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# --- limits ---------------------------------------------------------------------------------------
+
+
+def test_a_limit_is_told_quietly_and_a_fault_is_not() -> None:
+    for limit in (Busy("Full.", "Wait."), BudgetSpent("Spent."), NotAllowed("Not here.")):
+        assert 'role="status"' in refusal(limit)
+        assert "trouble" not in refusal(limit)
+    assert 'role="alert"' in refusal(InvalidInput("Wrong."))
+
+
+def test_a_debate_that_a_limit_has_paused_says_why_and_goes_on() -> None:
+    transcript = Transcript(debate())
+    assert transcript.take(DebatePaused(reason="limit", message="Spent.", hint="Tomorrow."))
+    assert transcript.markdown() == patience("Spent.", "Tomorrow.")
+    assert transcript.take(DebateWaiting(position=3))
+    assert transcript.markdown() == ""
+    assert transcript.announcement == "All places are taken; you are number 3 in line."
+
+
+def test_the_status_line_tells_the_number_in_line() -> None:
+    live = LiveTurn(debate())
+    live.take(DebateWaiting(position=3), at=0)
+    assert "All places are taken; you are number 3 in line." in live.status(1)
+    assert not live.resting
+    live.take(DebateWaiting(position=2), at=2)
+    assert "number 2" in live.status(2)
+    live.take(started(), at=3)
+    assert "is thinking" in live.status(3)
+
+
+def test_a_link_says_where_it_opens() -> None:
+    assert "(opens in this browser)" in heading(debate(), {}, None, owned=True)
+    assert "(opens in this browser)" not in heading(debate(), {}, None)

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from rebuttal.app import DebateApp, ExportFormat
-from rebuttal.errors import RebuttalError
+from rebuttal.errors import NotFound, RebuttalError
 from rebuttal.records import Debate, Visitor, new_id
 from rebuttal.ui import seating
 from rebuttal.ui.entries import Note, Nothing, Resume, Start, Ticket
@@ -193,6 +193,8 @@ async def reopen(
     try:
         debate = await app.debate(debate_id, visitor=visitor)
     except RebuttalError as error:
+        if isinstance(error, NotFound) and app.settings.owners:
+            error.hint = "It may belong to another browser."
         last = tables[-1]
         return last.mode, {last.setup.notice: refusal(error)}
     table = next(t for t in tables if t.mode.holds(debate))
