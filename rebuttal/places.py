@@ -99,14 +99,14 @@ class Places:
         mine, most = self._of_visitor[visitor.owner], settings.running_per_visitor
         if most is not None and mine >= most:
             raise Busy(
-                f"{mine} of your debates speak or wait, and {most} may at once.",
+                f"You have {_debates(mine)} at work, and no more can be at once.",
                 "Stop one, or wait for the end of one.",
                 SOON,
             )
         near, most = self._of_network[visitor.network], settings.running_per_network
         if most is not None and near >= most:
             raise Busy(
-                f"{near} debates from your network speak or wait, and {most} may at once.",
+                f"Your network has {_debates(near)} at work, and no more can be at once.",
                 "Try again in a minute.",
                 SOON,
             )
@@ -121,3 +121,7 @@ class Places:
             counter[name] += by
             if not counter[name]:
                 del counter[name]
+
+
+def _debates(count: int) -> str:
+    return "one debate" if count == 1 else f"{count} debates"

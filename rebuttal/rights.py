@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from rebuttal.catalog import Catalog
@@ -53,14 +53,15 @@ class Rights:
         """Those that they may seat, as they may see them."""
         if not (visitor.operator or self._settings.any_model):
             states = tuple(state for state in states if state.label in self._catalog().models)
-        return tuple(self._shown(visitor, state) for state in states)
+        return tuple(self._shown(visitor, states, lambda state: state.endpoint))
 
     def endpoints(
         self, visitor: Visitor, states: tuple[EndpointState, ...]
     ) -> tuple[EndpointState, ...]:
         """As they may see them."""
         hidden = {} if self._sees_addresses(visitor) else {"address": ""}
-        return tuple(self._shown(visitor, state).model_copy(update=hidden) for state in states)
+        shown = self._shown(visitor, states, lambda state: state.name)
+        return tuple(state.model_copy(update=hidden) for state in shown)
 
     def event(self, visitor: Visitor, event: DebateEvent) -> DebateEvent:
         """With endpoints by their names where they may not see addresses."""
@@ -75,8 +76,17 @@ class Rights:
     def _sees_addresses(self, visitor: Visitor) -> bool:
         return visitor.operator or self._settings.show_addresses
 
-    def _shown(self, visitor: Visitor, state: State) -> State:
-        """The state without its reason where that could name an address."""
-        if state.usable or self._sees_addresses(visitor):
-            return state
-        return state.model_copy(update={"reason": "not available here"})
+    def _shown(
+        self, visitor: Visitor, states: Iterable[State], endpoint_of: Callable[[State], str]
+    ) -> Iterator[State]:
+        """Where a reason could name an address: what is of use, with or without a key of one's own.
+
+        A stranger can do nothing about a server of this house that is away.
+        """
+        for state in states:
+            if state.usable or self._sees_addresses(visitor):
+                yield state
+                continue
+            endpoint = self._catalog().endpoints.get(endpoint_of(state))
+            if self._settings.own_keys and endpoint and endpoint.key:
+                yield state.model_copy(update={"reason": "needs a key of your own"})

@@ -91,7 +91,7 @@ def test_strangers_see_no_tools_and_no_addresses(visit: Visit) -> None:
     page = visit("c:ada")
     expect(page.locator(".masthead")).not_to_contain_text("your own machine")
     page.get_by_role("tab", name="Models").click()
-    expect(page.get_by_role("row").filter(has_text="Expensive")).to_contain_text("not available")
+    expect(page.get_by_role("row").filter(has_text="Expensive")).to_contain_text("a key of your own")
     for name in ("Pull", "Unload", "Reload the catalog"):
         expect(page.get_by_role("button", name=name)).to_have_count(0)
     assert "localhost:9" not in page.content()
