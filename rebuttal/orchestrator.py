@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -93,7 +94,8 @@ class _Speaking:
         async with aclosing(self._ask(attempt)) as events:
             async for event in events:
                 yield event
-        objection = self._objection(attempt)
+        # Beside a long debate of long turns that takes seconds.
+        objection = await asyncio.to_thread(self._objection, attempt)
         if objection:
             yield TurnDiscarded(seat=self.debater.seat, reason=_OBJECTIONS[objection])
             first, attempt = attempt, _Attempt(self, ask_again(attempt.view, objection), again=True)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 NEAR_COPY = 0.8
 """difflib ratio over which a turn counts as a copy of an earlier one."""
+MOST_PAIRS = 400_000
+"""Pairs of equal letters up to which difflib is asked: a twentieth of a second."""
 
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]*_]*(?=\s|$)|[。！？]+[」』”]*")
+MOST_BLANK = 20
+"""Line breaks in a row; of more, so many are kept."""
+
+_BLANK = re.compile(rf"\n{{{MOST_BLANK + 1},}}")
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]*_]*+(?=\s|$)|[。！？]+[」』”]*")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:[Ee]\.g|[Ii]\.e|etc|vs|Mr|Mrs|Ms|Dr|Prof|St|No|approx)|\b[A-Z]|\d)\.$"
 )
@@ -29,8 +36,9 @@ class Speech:
         tag = rf"\**\[?(?:{names})\]?\**\s*[:：]"
         guest = r"\[[^\]\n]{1,40}\]\s*:"
         self._label = re.compile(rf"\s*[\"“(]?(?:{tag}|{guest})\s*\**\s*", re.IGNORECASE)
+        # From the last line break alone: a run of them would be read anew from each of its own.
         self._foreign = re.compile(
-            rf"\n\s*{tag}|\[(?:{names})\]|\n\s*\((?:{names}),|\n\s*(?:Question|Topic):"
+            rf"\n[^\S\n]*+(?:{tag}|\((?:{names}),|(?:Question|Topic):)|\[(?:{names})\]"
         )
         self._reach = max(len(one) for one in known) + 12
         self._limit = sentences
@@ -46,7 +54,7 @@ class Speech:
         """Take a piece, give back what can be shown for certain."""
         if self.done:
             return ""
-        self._held += piece
+        self._held = _BLANK.sub("\n" * MOST_BLANK, self._held + piece)
         if not self._opened:
             if self._may_be_a_name():
                 return ""
@@ -170,8 +178,9 @@ def concedes(text: str) -> bool:
 def copied_share(text: str, earlier: Iterable[str]) -> float:
     """The highest difflib ratio of ``text`` with any of ``earlier``; 0 where none is a near copy.
 
-    difflib takes a second for two turns of 8,000 letters. What its blocks match is a common
-    subsequence, so the longest one bounds the ratio, and that is known in milliseconds.
+    difflib takes a second for two turns of 8,000 letters, and many for two of a single letter. What
+    its blocks match is a common subsequence, so the longest one bounds the ratio, and that is known
+    in milliseconds; where difflib would compare too many pairs of letters, it stands for the ratio.
     """
     highest = 0.0
     matcher = SequenceMatcher(autojunk=False)
@@ -179,9 +188,16 @@ def copied_share(text: str, earlier: Iterable[str]) -> float:
     for other in earlier:
         matcher.set_seq1(other)
         bound = max(highest, NEAR_COPY)
-        if matcher.real_quick_ratio() > bound and _subsequence_share(text, other) > bound:
-            highest = max(highest, matcher.ratio())
+        share = _subsequence_share(text, other) if matcher.real_quick_ratio() > bound else 0.0
+        if share > bound:
+            highest = max(highest, matcher.ratio() if _pairs(text, other) <= MOST_PAIRS else share)
     return highest
+
+
+def _pairs(one: str, other: str) -> int:
+    """Pairs of the same letter, which is what difflib looks at."""
+    signs = Counter(other)
+    return sum(count * signs[sign] for sign, count in Counter(one).items())
 
 
 def _subsequence_share(one: str, other: str) -> float:

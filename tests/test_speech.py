@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from difflib import SequenceMatcher
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebuttal.speech import (
+    MOST_BLANK,
     NEAR_COPY,
     Speech,
     concedes,
@@ -144,3 +146,21 @@ def test_a_near_copy_is_what_difflib_calls_one() -> None:
         other = "".join(letters)
         by_difflib = SequenceMatcher(None, other, text, autojunk=False).ratio()
         assert copied_share(text, ["", other]) == (by_difflib if by_difflib > NEAR_COPY else 0.0)
+
+
+@pytest.mark.parametrize("said", ["\n" * 400, "\n \t" * 150, "." * 400, "[" * 400])
+def test_no_turn_takes_the_processor(said: str) -> None:
+    began = time.process_time()
+    spoken("So" + said + "end", size=1)
+    whole_sentences("So" + said * 20 + "end")
+    assert time.process_time() - began < 0.3
+
+
+def test_long_turns_of_one_letter_are_compared_quickly() -> None:
+    began = time.process_time()
+    assert copied_share("a" * 8000, ["a" * 7999 + "b"]) > NEAR_COPY
+    assert time.process_time() - began < 0.3
+
+
+def test_blank_lines_without_end_become_few() -> None:
+    assert spoken("One" + "\n" * 500 + "two", size=1) == "One" + "\n" * MOST_BLANK + "two"
