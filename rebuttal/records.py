@@ -45,9 +45,11 @@ class Visitor(Record):
     """Who asks for something, as a surface has found out; never what a request says of itself."""
 
     owner: str
-    """Marks debates as theirs: of a signed cookie, or of a name that signed in."""
+    """Marks debates as theirs: of a signed cookie, or of an account that signed in."""
     network: Annotated[str, Field(max_length=64)] = ""
     """The network address that limits count beside the owner; empty where there is none."""
+    name: Annotated[str, Field(max_length=90)] = ""
+    """What somebody who signed in is called. For show alone: it may change, and change hands."""
     operator: bool = False
     """Whoever runs this Rebuttal: sees every debate and is not limited."""
 

@@ -37,6 +37,7 @@ class OpenIdProvider:
     """Signs ``name`` in, without asking anybody, and gives ``token``."""
 
     name: str = "anna-hf"
+    account: str = "64f0"
     token: str = field(default_factory=lambda: f"hf_oauth_{secrets.token_hex(300)}")
     says: dict[str, Said] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -131,4 +132,4 @@ class OpenIdProvider:
     def _userinfo(self, headers: dict[str, str]) -> Said:
         if headers.get("authorization") != f"Bearer {self.token}":
             return as_json({"error": "invalid_token"}, 401)
-        return as_json({"sub": "64f0", "preferred_username": self.name, "name": "Anna"})
+        return as_json({"sub": self.account, "preferred_username": self.name, "name": "Anna"})

@@ -40,8 +40,10 @@ class Doorkeeper:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         headers = dict(scope.get("headers") or [])
-        if name := headers.get(WHO.encode()):
-            scope["rebuttal.visitor"] = Visitor(owner=name.decode())
+        if owner := headers.get(WHO.encode(), b"").decode():
+            kind, _, name = owner.partition(":")
+            name = name if kind == "u" else ""
+            scope["rebuttal.visitor"] = Visitor(owner=owner, name=name)
         await self._app(scope, receive, send)
 
 

@@ -109,12 +109,28 @@ async def test_a_visitor_signs_in_and_brings_a_key_of_their_own(
     assert "/login/huggingface?next=%2F%3Fdebate%3Dabc" in shown.text
     done = await sign_in(browser, "/?debate=abc")
     assert (done.status_code, done.headers["location"]) == (303, "/?debate=abc")
-    assert await who(browser) == "hf:anna-hf"
+    assert await who(browser) == "hf:64f0"
     assert space.keys == {HUGGING_FACE: space.provider.token}
     await browser.post("/logout")
     assert await who(browser) == anonymous
     assert space.keys == {}
     assert len(space.visitors.tokens) == 0
+
+
+async def test_who_takes_over_a_name_does_not_take_over_what_is_its_former_owners(
+    space: Space, browser: httpx.AsyncClient
+) -> None:
+    await sign_in(browser)
+    owner = await who(browser)
+    space.provider.account = "77a1"  # the same name, freed and registered anew
+    async with space.browser() as another:
+        await sign_in(another)
+        assert "anna-hf" in (await another.get("/login")).text
+        assert await who(another) != owner
+    space.provider.account, space.provider.name = "64f0", "anna-renamed"
+    async with space.browser() as third:
+        await sign_in(third)
+        assert await who(third) == owner
 
 
 async def test_what_is_asked_for_is_what_the_variables_say(
@@ -175,7 +191,7 @@ async def test_an_attackers_way_back_does_not_sign_a_victim_in(space: Space, pla
         if planted:
             victim.cookies = httpx.Cookies(attacker.cookies)
         await victim.get(back)
-        assert await who(victim) == ("hf:anna-hf" if planted else "nobody")
+        assert await who(victim) == ("hf:64f0" if planted else "nobody")
 
 
 async def test_a_way_back_counts_once(space: Space, browser: httpx.AsyncClient) -> None:
@@ -214,7 +230,7 @@ async def test_the_token_is_forgotten_when_it_runs_out(
     space.provider.lifetime = 60
     anonymous = (await browser.get("/")).text
     await sign_in(browser)
-    assert await who(browser) == "hf:anna-hf"
+    assert await who(browser) == "hf:64f0"
     space.clock.at += 61
     assert await who(browser) == anonymous
     assert space.keys == {}
@@ -227,9 +243,9 @@ async def test_a_lifetime_that_is_none_is_a_working_day_at_most(
 ) -> None:
     space.provider.lifetime = said
     await sign_in(browser)
-    assert await who(browser) == "hf:anna-hf"
+    assert await who(browser) == "hf:64f0"
     space.clock.at += LONGEST
-    assert await who(browser) != "hf:anna-hf"
+    assert await who(browser) != "hf:64f0"
 
 
 def test_tokens_are_kept_in_bounds() -> None:
@@ -279,7 +295,7 @@ async def test_a_provider_that_says_anything_else_signs_nobody_in_and_is_not_rep
 async def test_an_answer_is_read_up_to_a_bound(
     space: Space, browser: httpx.AsyncClient, padding: int
 ) -> None:
-    about = {"preferred_username": "anna-hf", "picture": "x" * padding}
+    about = {"sub": "64f0", "preferred_username": "anna-hf", "picture": "x" * padding}
     space.provider.says["userinfo"] = as_json(about)
     assert (await sign_in(browser)).status_code == (303 if padding == 1000 else 502)
 
@@ -351,7 +367,7 @@ async def debate_with(space: Space, browser: httpx.AsyncClient) -> None:
         ]
         visitor = space.visitors.identify(scope_of(browser), HERE).visitor
         assert visitor is not None
-        assert visitor.owner == "hf:anna-hf"
+        assert visitor.owner == "hf:64f0"
         keys = {HUGGING_FACE: space.provider.token}
         debate = await app.start("Is tea a vice?", seats, rounds=1, keys=keys, visitor=visitor)
         async for batch in app.watch(debate, visitor=visitor):

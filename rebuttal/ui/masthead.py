@@ -33,9 +33,8 @@ def masthead(profile: Profile, visitor: Visitor | None = None) -> str:
 
 
 def _account(visitor: Visitor) -> str:
-    kind, _, name = visitor.owner.partition(":")
-    if kind in ("u", "hf") and name:
-        who = f"<span>Signed in as <strong>{safe_line(name)}</strong></span>"
+    if visitor.name:
+        who = f"<span>Signed in as <strong>{safe_line(visitor.name)}</strong></span>"
         return f'<div class="account">{who} {SIGN_OUT}</div>'
     # The variable that a Space with hf_oauth sets; without it there is nobody to sign in with.
     if os.environ.get("OAUTH_CLIENT_ID"):

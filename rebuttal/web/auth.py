@@ -68,7 +68,7 @@ class SignIn:
     async def _page(self, request: Request) -> Response:
         session = self._visitors.session(request.scope)
         if session:
-            return page(signed_in_page(session.owner.partition(":")[2]))
+            return page(signed_in_page(session.name))
         wanted = safe_next(request.query_params.get("next", ""))
         show = password_page if self._visitors.sign_in == "password" else hugging_face_page
         return page(show(wanted))
@@ -77,7 +77,7 @@ class SignIn:
         session = self._visitors.session(request.scope)
         if session is None:
             return RedirectResponse("/", 303)
-        return page(signed_in_page(session.owner.partition(":")[2]))
+        return page(signed_in_page(session.name))
 
     async def _leave(self, request: Request) -> Response:
         header = await asyncio.to_thread(self._visitors.end, request.scope)
@@ -116,7 +116,7 @@ class SignIn:
             return page(password_page(wanted, name, WRONG), 403)
         self._attempts.succeeded(mine, locks)
         mark = users.mark(name) or ""
-        return went(wanted, self._visitors.begin(request.scope, f"u:{name}", mark)[1])
+        return went(wanted, self._visitors.begin(request.scope, f"u:{name}", name, mark)[1])
 
 
 async def _form(request: Request) -> dict[str, str] | None:

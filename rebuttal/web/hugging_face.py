@@ -21,7 +21,7 @@ SCOPES = "openid profile inference-api"
 LONGEST = 8 * 3600.0
 """Seconds that a token is kept where nothing shorter was said."""
 
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,90}")
+_ACCOUNT = re.compile(r"[A-Za-z0-9._-]{1,90}")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")
 
 
@@ -31,8 +31,12 @@ class SignInFailed(RebuttalError):
 
 @dataclass(frozen=True)
 class Person:
-    """Who has signed in, and the token that lets us ask models in their name for so long."""
+    """Who has signed in, and the token that lets us ask models in their name for so long.
 
+    ``account`` stays with them; a ``name`` that was given up may become somebody else's.
+    """
+
+    account: str
     name: str
     token: str = field(repr=False)
     seconds: float
@@ -86,10 +90,8 @@ class HuggingFace:
             headers = {"Authorization": f"Bearer {token}"}
             where = await self._address("userinfo_endpoint")
             about = await _ask(client, "GET", where, headers=headers)
-        name = about.get("preferred_username")
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise _failed()
-        return Person(name, token, _seconds(answer.get("expires_in")))
+        account, name = (_plain(about.get(part)) for part in ("sub", "preferred_username"))
+        return Person(account, name, token, _seconds(answer.get("expires_in")))
 
     async def _address(self, endpoint: str) -> str:
         if not self._addresses:
@@ -140,6 +142,12 @@ async def _ask(
         # Without its cause: a traceback could hold the request, and with it a secret.
         raise _failed() from None
     if not isinstance(said, dict):
+        raise _failed()
+    return said
+
+
+def _plain(said: object) -> str:
+    if not isinstance(said, str) or not _ACCOUNT.fullmatch(said):
         raise _failed()
     return said
 

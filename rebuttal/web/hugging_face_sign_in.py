@@ -90,7 +90,8 @@ class HuggingFaceSignIn:
             return page(hugging_face_page(journey.next, str(failed)), 502, cookies=[over])
         finally:
             self._asking -= 1
-        session, begun = self._visitors.begin(request.scope, f"hf:{person.name}")
+        owner = f"hf:{person.account}"
+        session, begun = self._visitors.begin(request.scope, owner, person.name)
         self._visitors.tokens.put(session.id, person.token, person.seconds)
         return went(journey.next, begun, over)
 

@@ -41,6 +41,8 @@ class Session(Record):
     id: Random
     since: int
     mark: Annotated[str, Field(max_length=64)] = ""
+    name: Annotated[str, Field(min_length=1, max_length=90)]
+    """What to call them; several owners may have had it."""
 
 
 class Ticket(Sealed):
@@ -110,8 +112,9 @@ class Visitors:
         held = ticket or self._new_ticket()
         age = self.browsers.now() - held.issued
         gives = opens and (ticket is None or age > RENEWED_AFTER)
+        owner, name = (session.owner, session.name) if session else (f"c:{held.id}", "")
         return Identity(
-            Visitor(owner=session.owner if session else f"c:{held.id}", network=network),
+            Visitor(owner=owner, network=network, name=name),
             self._header(held, scope) if gives else None,
             self._keys(session),
         )
@@ -125,10 +128,10 @@ class Visitors:
         ticket = self.ticket(scope)
         return self._valid(ticket.session) if ticket else None
 
-    def begin(self, scope: Scope, owner: str, mark: str = "") -> tuple[Session, bytes]:
+    def begin(self, scope: Scope, owner: str, name: str, mark: str = "") -> tuple[Session, bytes]:
         """A new session of ``owner`` in this browser, and the header that begins it there."""
         ticket = self.ticket(scope) or self._new_ticket()
-        session = Session(owner=owner, id=random_id(), since=self._now(), mark=mark)
+        session = Session(owner=owner, name=name, id=random_id(), since=self._now(), mark=mark)
         said = ticket.model_copy(update={"session": session, "known": owner})
         return session, self._header(said, scope)
 
