@@ -1,11 +1,13 @@
 """Fixtures for every test."""
 
 from tests.built_in import built_in
+from tests.chromium import browser
 from tests.guarded import pages, strangers_page
 from tests.postgres import empty_postgres, postgres
 from tests.stores import store, store_address
 
 __all__ = [
+    "browser",
     "built_in",
     "empty_postgres",
     "pages",

@@ -10,15 +10,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import sync_playwright
 
+from tests.chromium import NEEDS_CHROMIUM, chromium
 from tests.served import serving
-from tests.test_browser import ARGUMENTS, CHROMIUM, start
+from tests.test_browser import start
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing"),
-]
+pytestmark = NEEDS_CHROMIUM
 
 
 def turns(folder: Path) -> int:
@@ -39,8 +36,7 @@ def test_a_debate_rests_soon_after_the_only_browser_was_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unwatched_after: str, goes_on: bool
 ) -> None:
     monkeypatch.setenv("REBUTTAL_UNWATCHED_AFTER", unwatched_after)
-    with serving(tmp_path) as page, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with serving(tmp_path) as page, chromium() as browser:
         tab = browser.new_page()
         tab.goto(page.address)
         rounds = tab.get_by_role("spinbutton", name="Rounds")

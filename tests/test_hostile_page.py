@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,20 +9,15 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, expect
 
+from tests.chromium import NEEDS_CHROMIUM, chromium
 from tests.hostile import sayings
 from tests.hostile_page import DEBATE
 from tests.hostile_server import Spy, Upstream
 from tests.served import serving
 
-CHROMIUM = shutil.which("chromium")
 HOST = "spy.test"
-ARGUMENTS = [
-    *("--no-sandbox", "--headless=new", "--disable-gpu", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--no-first-run"),
-    f"--host-resolver-rules=MAP {HOST} 127.0.0.1",
-]
 FORMS = "script, style, iframe, object, embed, form, input, button, textarea, select, base, meta"
 MEDIA = "img, picture, video, audio, source, svg, math, canvas, link, frame, .katex, .mermaid"
 ACTS = """
@@ -40,12 +34,7 @@ ACTS = """
 ])
 """
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="Chromium is missing: apt-get install chromium, or see docs"
-    ),
-]
+pytestmark = NEEDS_CHROMIUM
 
 
 @dataclass
@@ -63,10 +52,8 @@ class Seen:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+    with chromium(f"--host-resolver-rules=MAP {HOST} 127.0.0.1") as running:
+        yield running
 
 
 @contextmanager

@@ -13,11 +13,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from rebuttal.users import Users
+from tests.chromium import NEEDS_CHROMIUM
 from tests.openid_provider import OpenIdProvider
 from tests.served import Served, serving
-from tests.test_browser import browser, pytestmark
 
-__all__ = ["browser", "pytestmark"]
+pytestmark = NEEDS_CHROMIUM
 
 PASSWORD = "correct horse battery"
 

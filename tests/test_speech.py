@@ -148,7 +148,7 @@ def test_a_near_copy_is_what_difflib_calls_one() -> None:
         assert copied_share(text, ["", other]) == (by_difflib if by_difflib > NEAR_COPY else 0.0)
 
 
-@pytest.mark.parametrize("said", ["\n" * 400, "\n \t" * 150, "." * 400, "[" * 400])
+@pytest.mark.parametrize("said", ["\n" * 800, "\n \t" * 150, "." * 400, "[" * 400])
 def test_no_turn_takes_the_processor(said: str) -> None:
     began = time.process_time()
     spoken("So" + said + "end", size=1)
