@@ -17,7 +17,7 @@ from rebuttal.events import (
 from rebuttal.records import Turn
 
 MERGE_EVERY = 0.1
-"""Seconds between two updates for one watcher."""
+"""Seconds between two updates for one watcher, as long as few watch."""
 WAKE_EVERY = 0.5
 """Seconds after which a watcher hears from us even when nothing happened."""
 
@@ -29,12 +29,14 @@ class Broadcast:
 
     A watcher holds a place in each. A token therefore costs the same however many watch, and one
     that falls behind reads the finished turn instead of its pieces. ``on_watchers`` is called when
-    somebody comes or leaves.
+    somebody comes or leaves. More watchers than ``full_pace`` share what so many would get, so that
+    nobody takes the processor by watching one debate in a thousand places.
     """
 
-    def __init__(self, on_watchers: Callable[[], None]) -> None:
+    def __init__(self, on_watchers: Callable[[], None], full_pace: int) -> None:
         self.watchers = 0
         self._on_watchers = on_watchers
+        self._full_pace = full_pace
         self._log: list[DebateEvent] = []
         self._pieces: list[TurnDelta] = []
         self._live_from = 0
@@ -86,10 +88,13 @@ class Broadcast:
                 news, yielded_at = [], loop.time()
                 if at == len(self._log) and piece == len(self._pieces):
                     await self._woken()
-                await asyncio.sleep(max(0.0, yielded_at + MERGE_EVERY - loop.time()))
+                await asyncio.sleep(max(0.0, yielded_at + self._pace() - loop.time()))
         finally:
             self.watchers -= 1
             self._on_watchers()
+
+    def _pace(self) -> float:
+        return MERGE_EVERY * max(1.0, self.watchers / self._full_pace)
 
     async def _woken(self) -> None:
         """Wait for the next event, at most WAKE_EVERY. Watchers with no news share one waker."""

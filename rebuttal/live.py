@@ -36,6 +36,10 @@ log = logging.getLogger(__name__)
 
 MOST_NOTES = 20
 """Notes that may wait for the end of the present turn."""
+FULL_PACE = 200
+"""Watchers of one debate that are told ten times a second; the page has two for a tab."""
+FULL_PACE_OF_ONE = 6
+"""The same where only its owner sees it."""
 
 
 class LiveDebate:
@@ -53,7 +57,8 @@ class LiveDebate:
         self._hall = hall
         self._store = hall.store
         self._on_begin = on_begin
-        self._broadcast = Broadcast(self._watch_over)
+        one_owner = hall.settings.owners
+        self._broadcast = Broadcast(self._watch_over, FULL_PACE_OF_ONE if one_owner else FULL_PACE)
         self._started: TurnStarted | None = None
         self._notes: list[tuple[str, int]] = []
         self._unkept: list[Turn] = []

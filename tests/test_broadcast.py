@@ -1,0 +1,51 @@
+"""Many watchers of one debate share the work of a few."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing, suppress
+
+import pytest
+
+from rebuttal.broadcast import Broadcast
+from rebuttal.events import TurnDelta
+
+WATCHERS = 60
+SECONDS = 1.2
+
+
+async def updates(full_pace: int) -> tuple[int, list[str]]:
+    """How many batches all watchers got while words came in, and what each has heard."""
+    broadcast = Broadcast(lambda: None, full_pace)
+    batches, heard = 0, [""] * WATCHERS
+
+    async def watch(number: int) -> None:
+        nonlocal batches
+        async with aclosing(broadcast.watch((), None)) as news:
+            async for batch in news:
+                batches += 1
+                heard[number] += "".join(e.text for e in batch if isinstance(e, TurnDelta))
+
+    watching = [asyncio.create_task(watch(number)) for number in range(WATCHERS)]
+    for number in range(round(SECONDS / 0.02)):
+        broadcast.publish(TurnDelta(seat="one", text=f"{number} "))
+        await asyncio.sleep(0.02)
+    counted = batches
+    await asyncio.sleep(1.2)
+    for task in watching:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    assert broadcast.watchers == 0
+    return counted, heard
+
+
+@pytest.mark.parametrize(("full_pace", "few"), [(1000, False), (6, True)])
+async def test_a_crowd_at_one_debate_is_told_less_often_and_misses_nothing(
+    full_pace: int, few: bool
+) -> None:
+    counted, heard = await updates(full_pace)
+    most = WATCHERS + 6 * 10 * SECONDS * 1.5  # each at once, then six at ten a second
+    assert (counted <= most) is few
+    said = "".join(f"{number} " for number in range(round(SECONDS / 0.02)))
+    assert heard == [said] * WATCHERS
