@@ -91,9 +91,11 @@ def test_pages_that_are_named_may_frame_it() -> None:
 class Announced(Page):
     """A page that is not served: only what is said about it counts."""
 
+    tunnel = True
+
     def open(self) -> None:
         self.address, self.port = "http://127.0.0.1:7860/", 7860
-        if self.settings.share:
+        if self.settings.share and self.tunnel:
             self.public_address = "https://abc123.gradio.live"
 
     def wait(self) -> None: ...
@@ -121,6 +123,16 @@ def test_a_start_says_who_can_come_in_and_how_that_ends(
     settings = load_settings(data=tmp_path, cache=tmp_path, **chosen)
     run_page(Announced(settings, DebateApp(settings)))
     assert capsys.readouterr().out.splitlines() == told
+
+
+def test_a_link_that_could_not_be_made_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = load_settings(data=tmp_path, share=True)
+    page = Announced(settings, DebateApp(settings))
+    page.tunnel = False
+    run_page(page)
+    assert "no public link" in capsys.readouterr().out.splitlines()[-1]
 
 
 async def test_whoever_must_sign_in_is_led_there_and_back(tmp_path: Path) -> None:

@@ -66,6 +66,8 @@ def run_page(page: Page) -> None:
         print(f"and, for everybody, at {page.public_address}")
         told = "Anyone with the link can debate here within today's budget; Ctrl-C ends it."
         print(told, flush=True)
+    elif page.settings.share:
+        print("There is no public link: no tunnel could be opened. Start again to try again.")
     page.wait()
     page.close()
 
