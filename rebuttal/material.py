@@ -140,14 +140,18 @@ _PLACE = re.compile(
     r"""
       (?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?(?![\w.]*\w)
     | \[(?=[0-9a-f]*:)[0-9a-f:.]{2,45}\](?::\d{1,5})?
+    | (?<![\w:.])(?=[0-9a-f:]*::|(?:[0-9a-f]{1,4}:){7})[0-9a-f:]{3,45}(?![\w:])
     | \b(?:localhost|[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}):\d{2,5}\b
+    | \b[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.(?:internal|local|localdomain|lan|corp|intranet|arpa)\b
+    | (?<![\w/:.])/(?:[^\s/'"<>:;,()]{1,255}/){1,32}+[^\s/'"<>:;,()]{0,255}   # a file
+    | \b[a-z]:\\[^\s'"<>;,]{1,999}
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 
 
 def without_addresses(text: str, names: Mapping[str, str]) -> str:
-    """``text`` with each address that ``names`` knows as its name, and others left out."""
+    """``text`` with each address that ``names`` knows as its name; others, and files, left out."""
 
     def named(found: re.Match[str]) -> str:
         address = found[0].rstrip(":.)")

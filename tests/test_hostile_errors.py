@@ -59,6 +59,7 @@ REFUSALS: dict[str, Refusal] = {
     "10 MB": _text(400, "text/plain", lambda key: f"{key[7:]} {STINGS} " * 40_000),
     "10 MB on one line": _text(400, "text/plain", lambda key: key[7:] * 500_000),
     "half a key": _text(200, "text/plain", lambda key: "x" * 68 + f" {key[7:]} and more"),
+    "half a key behind blanks": _text(400, "text/plain", lambda key: "x" + " " * 1985 + key[7:]),
     "a key in signs": _text(400, "text/plain", lambda key: "\x1b[0m".join(key[7:])),
     "no text": lambda h: (400, "text/plain", b"\xff\xfe" + _key(h).encode() + b"\xff"),
     "nested": lambda h: (400, "application/json", json.dumps([{"error": {"x": h}}]).encode()),
@@ -153,7 +154,10 @@ async def test_an_error_is_one_short_line_without_key_or_sting(
     assert KEY not in printed + log.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["400", "401", "the headers", "text with 200", "half a key"])
+@pytest.mark.parametrize(
+    "kind",
+    ["400", "401", "the headers", "text with 200", "half a key", "half a key behind blanks"],
+)
 async def test_a_stranger_is_told_the_name_and_no_address(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +177,9 @@ async def test_a_stranger_is_told_the_name_and_no_address(
         ("'x' at http://a.test:11/v1: refused.", "'x' at [address]: refused."),
         ("no route to 10.0.0.5:80 or [fe80::1]:8080", "no route to [address] or [address]"),
         ("see postgresql://u:p@db/x, or localhost:5432", "see [address], or [address]"),
+        ("fe80::1, llm.default.svc.cluster.local or nas.lan", "[address], [address] or [address]"),
+        ("no /srv/ollama/models/x, see C:\\Users\\ann\\x", "no [address], see [address]"),
+        ("org/model at 10 tokens/s and/or std::bad", "org/model at 10 tokens/s and/or std::bad"),
         (
             "models.yaml: version 1.2.3, llama3.2:1b at 12:30",
             "models.yaml: version 1.2.3, llama3.2:1b at 12:30",

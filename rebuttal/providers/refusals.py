@@ -136,9 +136,9 @@ def _words(error: Mapping[str, Any], body: object) -> str:
     for name in ("message", "detail", "error", "msg"):
         if error.get(name):
             value = error[name]
-            return value if isinstance(value, str) else json.dumps(value)[:2000]
+            return value if isinstance(value, str) else json.dumps(value)
     if isinstance(body, str) and "<html" not in body[:2000].lower():
-        return body[:2000].strip()
+        return body.strip()
     return ""
 
 
