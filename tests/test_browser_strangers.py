@@ -129,7 +129,7 @@ def test_a_key_is_typed_unseen_and_forgotten_by_the_page(visit: Visit) -> None:
     field = page.get_by_label("Key", exact=True).last
     expect(field).to_have_attribute("type", "password")
     expect(field).to_have_attribute("autocomplete", "off")
-    expect(page.locator(".own-key:visible")).to_contain_text("sent to localhost and nowhere else")
+    expect(page.locator(".own-key:visible")).to_contain_text("sent to Locked and nowhere else")
     field.fill(KEY)
     start(page, "Expensive")
     expect(page.get_by_role("alert")).to_contain_text("connection refused")

@@ -24,6 +24,7 @@ from rebuttal.settings import HOME, load_settings
 from rebuttal.ui import entries
 from rebuttal.ui.entries import Entry, Form, House, Look, Note, Opened, Start, Ticket
 from rebuttal.ui.notice import visitor_of
+from rebuttal.ui.own_key import receivers
 from tests.strangers import Stranger, house
 
 CASES = 10_000
@@ -370,3 +371,16 @@ def test_a_key_of_ones_own_is_in_nothing_that_is_said(tmp_path: Path, taken: str
         kept = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
     assert KEY not in said
     assert not [data for data in kept if KEY.encode() in data]
+
+
+@pytest.mark.parametrize("told", ["true", "false"])
+def test_where_a_key_goes_is_told_and_no_address_of_the_house(tmp_path: Path, told: str) -> None:
+    with house(tmp_path, show_addresses=told) as page:
+        config = json.dumps(page.stranger().config)
+    assert ("sent to localhost and nowhere else" in config) is (told == "true")
+    assert ("sent to Locked and nowhere else" in config) is (told == "false")
+
+
+def test_a_host_that_everybody_knows_is_named() -> None:
+    app = DebateApp(load_settings(profile="public"))
+    assert receivers(app)["OpenAI"] == "api.openai.com"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import gradio as gr
 
 from rebuttal.app import DebateApp
-from rebuttal.catalog import Catalog
+from rebuttal.material import without_addresses
 from rebuttal.records import Visitor
 from rebuttal.settings import Settings
 from rebuttal.ui.entries import ChosenEndpoint, WithKey
@@ -29,7 +29,7 @@ class KeyFields:
 
 def build_key_fields(app: DebateApp, title: str, visible: bool) -> KeyFields:
     """The fields, folded away under that title."""
-    names = hosts(app.catalog)
+    names = receivers(app)
     first = next(iter(names), None)
     with gr.Accordion(
         title,
@@ -53,7 +53,7 @@ def wire_key_fields(app: DebateApp, fields: KeyFields, where: gr.Markdown) -> No
     """Another endpoint, another host that the key goes to."""
 
     async def choose(asked: ChosenEndpoint, visitor: Visitor) -> Updates:
-        return {fields.promise: promised(hosts(app.catalog).get(asked.endpoint))}
+        return {fields.promise: promised(receivers(app).get(asked.endpoint))}
 
     chosen = explained(app, where, ChosenEndpoint, choose)
     fields.endpoint.input(chosen, fields.endpoint, [where, fields.promise], **QUICK)
@@ -66,17 +66,27 @@ def keys_at(settings: Settings, asked: WithKey, endpoints: Collection[str]) -> d
     return {endpoint: key for endpoint, key in asked.keys.items() if endpoint in endpoints}
 
 
-def hosts(catalog: Catalog) -> dict[str, str]:
-    """The endpoints that take a key, each with the host that would get it."""
-    return {
-        endpoint.name: urlsplit(endpoint.address).hostname or ""
-        for endpoint in catalog.endpoints.values()
-        if endpoint.key and endpoint.address
-    }
+def receivers(app: DebateApp) -> dict[str, str]:
+    """The endpoints that take a key, each with the host that would get it.
+
+    A host of the operator's own network goes by its endpoint's name where addresses are not shown.
+    """
+    found = {}
+    for endpoint in app.catalog.endpoints.values():
+        if endpoint.key and endpoint.address:
+            host = urlsplit(endpoint.address).hostname or ""
+            named = app.settings.show_addresses or _is_public(host)
+            found[endpoint.name] = host if named else endpoint.name
+    return found
 
 
-def promised(host: str | None) -> str:
+def _is_public(host: str) -> bool:
+    """Whether it is a name that everybody could know."""
+    return "." in host and without_addresses(host, {}) == host
+
+
+def promised(receiver: str | None) -> str:
     """What happens to a key."""
-    if not host:
+    if not receiver:
         return remark("Choose whose key it is.")
-    return remark(f"Kept in memory for this debate only, and sent to {host} and nowhere else.")
+    return remark(f"Kept in memory for this debate only, and sent to {receiver} and nowhere else.")
