@@ -160,15 +160,19 @@ def without_addresses(text: str, names: Mapping[str, str]) -> str:
     return _PLACE.sub("[address]", _URL.sub(named, text))
 
 
+_UNSEEN = r"[\u00ad\u200b-\u200d\u2060\ufeff]"
 _MARKS = (
-    # <|im_start|>, <start_of_turn>, </s>, <<SYS>>, <think>, <｜User｜>
-    (re.compile(r"<(?=[|\uff5c/<A-Za-z])"), "\u2039"),
+    # <|im_start|>, <start_of_turn>, </s>, <<SYS>>, <think>, <｜User｜>; also as a tokenizer may see
+    # them that drops what is unseen and narrows what is wide
+    (re.compile(rf"[<\uff1c](?={_UNSEEN}*+[|\uff5c/\uff0f<\uff1cA-Za-z])"), "\u2039"),
     # [INST], [/INST], [|user|], [SYSTEM_PROMPT], [gMASK]
     (re.compile(r"\[(/?[A-Z][A-Z_]{2,30}|gMASK|\|[^\[\]|\n]{0,30}\|)\]"), r"(\1)"),
     # ]~b] and [e~[
     (re.compile(r"\]~|(?<=[a-z])~\["), lambda mark: mark[0].replace("~", "-")),
 )
-_TAG = re.compile(r"\[([^\[\]]*+)\](?=\s{0,3}[:\uff1a])")
+_BEHIND_TAG = r"(?=\W{0,6}[:\uff1a\ufe55\u2236\ua789])"  # colons, and what looks like one
+_TAG = re.compile(rf"[\[\uff3b]([^\[\]\uff3b\uff3d]*+)[\]\uff3d]{_BEHIND_TAG}")
+_TAG_END = re.compile(rf"[\]\uff3d]{_BEHIND_TAG}")
 _ROLE = re.compile(r"#{1,6}\s*+(?=(?:system|user|assistant|human|instruction|response)\b)", re.I)
 
 
@@ -181,4 +185,5 @@ def without_marks(text: str) -> str:
 
 def as_heard(text: str) -> str:
     """``text`` as one line that can stand behind a ``[Name]:`` tag of ours and forge none."""
-    return _ROLE.sub("", _TAG.sub(r"(\1)", " ".join(without_marks(text).split())))
+    line = _TAG.sub(r"(\1)", " ".join(without_marks(text).split()))
+    return _ROLE.sub("", _TAG_END.sub(")", line))
