@@ -226,9 +226,8 @@ class LiveDebate:
     async def _run(self, place: Place, get_model: GetModel) -> None:
         """Speak until nothing is owed, a person wants a rest, or a model cannot."""
         try:
-            if await self._wait_in_line(place):
-                while not await self._speak(get_model):
-                    pass
+            while await self._wait_in_line(place) and not await self._speak(place, get_model):
+                place.hand_on()
         except RebuttalError as error:
             with suppress(StoreError):
                 await self._keep_notes()
@@ -246,6 +245,8 @@ class LiveDebate:
         """Until it is our turn to speak; False where a pause came first."""
         while place.position and not self._pause:
             await place.moved()
+            if place.is_lost:
+                raise Busy("Others had no number in line at all.", "Resume queues up again.")
             self._tell_number(place)
         if self._pause:
             await self._keep_notes()
@@ -259,14 +260,14 @@ class LiveDebate:
         if place.position:
             self._broadcast.publish(DebateWaiting(position=place.position))
 
-    async def _speak(self, get_model: GetModel) -> bool:
-        """Run to the end, or to the turn after which a note or a pause came; True at rest."""
+    async def _speak(self, place: Place, get_model: GetModel) -> bool:
+        """Run to the end, or to a turn after which a note, a pause or others came; True at rest."""
         async with aclosing(run_debate(self.debate, self.turns, get_model)) as events:
             async for event in events:
                 if isinstance(event, TurnFinished):
                     await self._keep(event.turn)
                     self._started = None
-                    if self._notes or self._pause:
+                    if self._notes or self._pause or place.is_wanted:
                         break
                     continue
                 if isinstance(event, TurnStarted):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+import time
+from collections import Counter
+from collections.abc import Callable
 
 from rebuttal.errors import Busy
 from rebuttal.records import Visitor
@@ -19,6 +21,9 @@ class Place:
     def __init__(self, places: Places, visitor: Visitor, position: int) -> None:
         self.visitor = visitor
         self.position = position
+        self.since = 0.0
+        self.is_lost = False
+        """Whether its number was given to somebody who had none."""
         self._places = places
         self._moved = asyncio.Event()
 
@@ -37,40 +42,46 @@ class Place:
             self.position = position
             self.wake()
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it is somebody else's turn."""
+        return self._places.is_wanted(self)
+
+    def hand_on(self) -> None:
+        """Let the first in line speak, and wait again; nothing where it is nobody's turn."""
+        self._places.hand_on(self)
+
     def leave(self) -> None:
         """Give it back. Twice is once."""
         self._places.leave(self)
 
 
 class Places:
-    """Who comes first is served first. For one event loop.
+    """Whose network speaks least is served first, then who came first. For one event loop.
 
     Caps for one visitor and one network count those who speak and those who wait.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
+        self._clock = clock
         self._speaking: set[Place] = set()
-        self._line: deque[Place] = deque()
+        self._line: list[Place] = []
         self._of_visitor: Counter[str] = Counter()
         self._of_network: Counter[str] = Counter()
 
     def take(self, visitor: Visitor) -> Place:
         """A place, or a number in line. Raises Busy."""
         self._check_caps(visitor)
-        settings = self._settings
-        if len(self._speaking) < settings.running:
+        if len(self._speaking) < self._settings.running:
             place = Place(self, visitor, 0)
-            self._speaking.add(place)
-        elif len(self._line) < settings.waiting:
+            self._seat(place)
+        else:
+            if len(self._line) >= self._settings.waiting:
+                self._make_room(visitor)
             place = Place(self, visitor, len(self._line) + 1)
             self._line.append(place)
-        else:
-            raise Busy(
-                f"All {settings.running} places are taken, and {len(self._line)} debates wait.",
-                "Try again in a minute.",
-                SOON,
-            )
+            self._number()
         self._count(visitor, 1)
         return place
 
@@ -79,18 +90,59 @@ class Places:
         if place in self._speaking:
             self._speaking.remove(place)
             if self._line:
-                self._seat(self._line.popleft())
+                self._seat(self._line.pop(0))
         elif place in self._line:
             self._line.remove(place)
         else:
             return
         self._count(place.visitor, -1)
-        for number, waiting in enumerate(self._line, 1):
-            waiting.move(number)
+        self._number()
+
+    def is_wanted(self, place: Place) -> bool:
+        """See Place.is_wanted."""
+        long = self._clock() - place.since >= self._settings.place_for
+        return long and bool(self._line) and place in self._speaking
+
+    def hand_on(self, place: Place) -> None:
+        """See Place.hand_on."""
+        if self.is_wanted(place):
+            self._speaking.remove(place)
+            self._seat(self._line.pop(0))
+            self._line.append(place)
+            self._number()
 
     def _seat(self, place: Place) -> None:
         self._speaking.add(place)
+        place.since = self._clock()
         place.move(0)
+
+    def _number(self) -> None:
+        """Bring the line in its order, and tell those who moved."""
+        ahead = Counter(place.visitor.network for place in self._speaking)
+        order = {}
+        for place in self._line:
+            order[place] = ahead[place.visitor.network]
+            ahead[place.visitor.network] += 1
+        self._line.sort(key=order.__getitem__)
+        for number, place in enumerate(self._line, 1):
+            place.move(number)
+
+    def _make_room(self, visitor: Visitor) -> None:
+        """Whose network has most gives its last number to whose has least. Raises Busy."""
+        last = max(
+            reversed(self._line), key=lambda p: self._of_network[p.visitor.network], default=None
+        )
+        mine = self._of_network[visitor.network]
+        if last is None or self._of_network[last.visitor.network] <= mine + 1:
+            raise Busy(
+                f"All {self._settings.running} places are taken, and "
+                f"{len(self._line)} debates wait.",
+                "Try again in a minute.",
+                SOON,
+            )
+        last.is_lost = True
+        self.leave(last)
+        last.wake()
 
     def _check_caps(self, visitor: Visitor) -> None:
         if visitor.operator:

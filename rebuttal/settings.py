@@ -220,6 +220,11 @@ class Settings(BaseSettings):
     unwatched_after: Seconds = Field(
         60, description="Seconds without a watcher after which a debate pauses."
     )
+    place_for: Seconds = Field(
+        20,
+        description="Seconds after which a debate hands its place on, at the end of a turn, if "
+        "others wait.",
+    )
     first_token_within: Seconds = Field(
         120, description="Seconds until a turn's first token must have come."
     )

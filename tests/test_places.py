@@ -11,7 +11,13 @@ import pytest
 
 from rebuttal.app import DebateApp
 from rebuttal.errors import Busy
-from rebuttal.events import DebateEvent, DebatePaused, DebateWaiting, TurnStarted
+from rebuttal.events import (
+    DebateEvent,
+    DebateFinished,
+    DebatePaused,
+    DebateWaiting,
+    TurnStarted,
+)
 from rebuttal.places import Place, Places
 from rebuttal.providers.scripted import Line, ScriptedModel
 from rebuttal.records import OPERATOR, Visitor
@@ -218,3 +224,73 @@ async def test_without_caps_a_flood_of_starts_asks_the_model_for_all_at_once(
         await asyncio.sleep(0.2)
         assert sum(isinstance(end, Busy) for end in ends) == 98
         assert model.open == 2
+
+
+class Clock:
+    """Stands still until it is set."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def crowd(hall: Places, network: str, count: int) -> list[Place]:
+    return [hall.take(Visitor(owner=f"c:{network}{n}", network=network)) for n in range(count)]
+
+
+def test_whose_network_speaks_least_comes_before_a_crowd_that_waits() -> None:
+    hall = places(2, 10)
+    mob = crowd(hall, "203.0.113.66", 6)
+    one, other = hall.take(ANN), hall.take(EVE)
+    assert numbers([one, other]) == [1, 2]
+    assert numbers(mob) == [0, 0, 3, 4, 5, 6]
+    mob[0].leave()
+    assert numbers([one, other, mob[2]]) == [0, 1, 2]
+
+
+def test_a_full_line_of_one_network_makes_room_for_another() -> None:
+    hall = places(1, 3)
+    mob = crowd(hall, "203.0.113.66", 4)
+    newcomer = hall.take(ANN)
+    assert numbers([*mob[:3], newcomer]) == [0, 2, 3, 1]
+    assert [place.is_lost for place in mob] == [False, False, False, True]
+    others = [hall.take(EVE), hall.take(somebody(1))]
+    with pytest.raises(Busy, match="3 debates wait"):
+        hall.take(somebody(2))
+    assert numbers([mob[0], newcomer, *others]) == [0, 1, 2, 3]
+    mob[3].leave()  # as its debate does once it has heard
+    assert numbers([mob[0], newcomer, *others]) == [0, 1, 2, 3]
+
+
+def test_a_place_is_handed_on_after_a_while_if_others_wait() -> None:
+    clock = Clock()
+    hall = Places(Settings(running=1, waiting=5), clock)
+    first, alone = hall.take(ANN), hall.take(EVE)
+    assert not first.is_wanted
+    first.hand_on()
+    assert numbers([first, alone]) == [0, 1]
+    clock.now = 20
+    assert first.is_wanted
+    first.hand_on()
+    assert numbers([first, alone]) == [1, 0]
+    assert not first.is_wanted
+    alone.leave()
+    clock.now *= 3
+    assert numbers([first]) == [0]
+    assert not first.is_wanted
+
+
+@pytest.mark.parametrize(("place_for", "lets_in"), [(1000.0, False), (0.01, True)])
+async def test_a_long_debate_lets_another_speak_between_two_turns(
+    tmp_path: Path, place_for: float, lets_in: bool
+) -> None:
+    model = ScriptedModel([Line("Cats read the law every day.")], repeat=True, delay=0.01)
+    async with public_app(tmp_path, model, running=1, place_for=place_for) as app:
+        long = await begin(app, somebody(1), rounds=5)
+        short = await begin(app, somebody(2))
+        seen, _ = await asyncio.gather(watch_to_rest(app, long), watch_to_rest(app, short))
+        assert bool(waits(seen)) is lets_in
+        assert [type(event).__name__ for event in seen].count("TurnFinished") == 6
+        assert isinstance(seen[-1], DebateFinished)
+        assert await app.state(short) == "finished"
