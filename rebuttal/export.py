@@ -1,4 +1,4 @@
-"""A debate as a document: Markdown, plain text, or JSON that holds everything."""
+"""A debate as a document: Markdown, plain text, or JSON that holds everything but whose it is."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def export_debate(debate: Debate, turns: Sequence[Turn], format: ExportFormat) -
 def _json(debate: Debate, turns: Sequence[Turn]) -> str:
     whole = {
         "rebuttal": JSON_VERSION,
-        "debate": debate.model_dump(mode="json"),
+        "debate": debate.model_dump(mode="json", exclude={"owner"}),
         "turns": [turn.model_dump(mode="json") for turn in turns],
     }
     return _ACTING.sub(_escaped, json.dumps(whole, ensure_ascii=False, indent=2)) + "\n"

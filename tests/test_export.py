@@ -187,3 +187,9 @@ def test_json_holds_everything_and_comes_back_as_the_same_records() -> None:
     assert [Turn.model_validate_json(json.dumps(turn)) for turn in whole["turns"]] == talk
     assert "茶" in text
     assert text == export_debate(debate(), talk, "json")
+
+
+@pytest.mark.parametrize("format", ["md", "txt", "json"])
+def test_who_is_given_the_document_does_not_learn_whose_it_is(format: ExportFormat) -> None:
+    table = debate().model_copy(update={"owner": "u:anna-of-the-cookie"})
+    assert "anna" not in export_debate(table, turns("Yes."), format)
