@@ -244,3 +244,15 @@ async def test_an_answer_that_nobody_reads_ends_only_with_it(guarded: bool) -> N
             await asyncio.sleep(1.2)
             assert states[-1] == ("left" if guarded else "streaming")
             assert reader is not None
+
+
+def test_a_whole_ipv6_network_is_one_at_the_door() -> None:
+    door = Door(20)
+    assert [door.enter(f"2001:db8::{number:x}") for number in range(30)] == [True] * 20 + [
+        False
+    ] * 10
+    assert door.enter("2001:db8:0:1::1")
+    assert door.enter("192.0.2.1")
+    for number in range(20):
+        door.leave(f"2001:db8::{number:x}")
+    assert door.enter("2001:db8::ffff")

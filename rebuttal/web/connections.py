@@ -14,6 +14,7 @@ from uvicorn import Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rebuttal.web.asgi import Receive, Scope, Send
+from rebuttal.web.peers import network_of
 from rebuttal.web.streams import ABORT
 
 BEGINS_WITHIN = 20.0
@@ -45,30 +46,32 @@ def room() -> int:
 
 
 class Door:
-    """Counts connections by address. ``per_address`` is None where proxies bring everybody."""
+    """Counts connections by network. ``per_network`` is None where proxies bring everybody."""
 
-    def __init__(self, per_address: int | None) -> None:
-        self._per_address = per_address
+    def __init__(self, per_network: int | None) -> None:
+        self._per_network = per_network
         self._total = room()
         self._open: Counter[str] = Counter()
         self._all = 0
 
     def enter(self, address: str) -> bool:
         """Whether one more from there is let in; then it must leave."""
+        network = network_of(address)
         if self._all >= self._total:
             return False
-        if self._per_address is not None and self._open[address] >= self._per_address:
+        if self._per_network is not None and self._open[network] >= self._per_network:
             return False
-        self._open[address] += 1
+        self._open[network] += 1
         self._all += 1
         return True
 
     def leave(self, address: str) -> None:
         """One that was let in has gone."""
+        network = network_of(address)
         self._all -= 1
-        self._open[address] -= 1
-        if not self._open[address]:
-            del self._open[address]
+        self._open[network] -= 1
+        if not self._open[network]:
+            del self._open[network]
 
 
 def harden(server: Server, door: Door, begins_within: float = BEGINS_WITHIN) -> None:

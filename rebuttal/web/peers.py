@@ -106,6 +106,11 @@ class Peers:
         return any(_within(address, network) for network in self._proxies)
 
 
+def network_of(address: str) -> str:
+    """What limits count an address as; empty for what is none."""
+    return _network(_address(address))
+
+
 def _within(address: Address, network: IPv4Network | IPv6Network) -> bool:
     return address.version == network.version and address in network
 
