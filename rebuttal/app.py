@@ -239,13 +239,20 @@ class DebateApp:
         await self._models.unload(label)
 
     def reload_catalog(self, *, visitor: Visitor = OPERATOR) -> Catalog:
-        """Read models.yaml and personas/ again. Raises CatalogError; the old catalog stays."""
+        """Read models.yaml and personas/ again. Raises CatalogError; the old catalog stays.
+
+        Visitors' own keys for an endpoint that has another address now are forgotten.
+        """
         self._rights.check_manages(visitor)
         try:
-            self._models.catalog = load_catalog(self.settings.models, self.settings.personas)
+            catalog = load_catalog(self.settings.models, self.settings.personas)
         except CatalogError as error:
             self.catalog_problem = str(error)
             raise
+        before = {name: endpoint.address for name, endpoint in self.catalog.endpoints.items()}
+        here = {name: endpoint.address for name, endpoint in catalog.endpoints.items()}
+        self._own_keys.withdraw({name for name in before if here.get(name) != before[name]})
+        self._models.catalog = catalog
         self.catalog_problem = ""
         return self.catalog
 

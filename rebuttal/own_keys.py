@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from rebuttal.catalog import Catalog
 from rebuttal.errors import InvalidInput, NotFound
@@ -43,6 +43,11 @@ class OwnKeys:
         self._keys[debate_id] = self._keys.pop(debate_id)
         self._rest(debate_id)
         return self._keys[debate_id].get(endpoint)
+
+    def withdraw(self, endpoints: Collection[str]) -> None:
+        """Forget the keys for these: they were given for another address."""
+        for debate_id, keys in list(self._keys.items()):
+            self._keys[debate_id] = {n: key for n, key in keys.items() if n not in endpoints}
 
     def forget(self, debate_id: str) -> None:
         """They are gone."""

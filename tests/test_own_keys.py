@@ -105,6 +105,25 @@ async def test_after_a_restart_the_key_is_asked_for_and_ours_is_not_taken_instea
     assert set(sent(server)) == {f"Bearer {THEIRS}"}
 
 
+async def test_a_key_does_not_follow_its_endpoint_to_another_address(
+    tmp_path: Path, server: FaultServer
+) -> None:
+    async with (
+        FaultServer("good") as other,
+        public_app(tmp_path, address=server.address, **BUDGETS) as app,
+    ):
+        debate_id = await app.start("Cats?", seats("Priced"), rounds=1, keys=KEYS, visitor=ANN)
+        await watch_to_rest(app, debate_id)
+        catalog = app.settings.models
+        catalog.write_text(catalog.read_text().replace(server.address, other.address))
+        app.reload_catalog()
+        await app.say(debate_id, "", rounds=1, visitor=ANN)
+        last = (await watch_to_rest(app, debate_id))[-1]
+        assert isinstance(last, DebatePaused)
+        assert last.message.startswith("Your key for Paid is not here any more")
+        assert sent(other) == []
+
+
 async def test_a_redirect_takes_the_key_nowhere(tmp_path: Path) -> None:
     async with (
         FaultServer("good") as other,
