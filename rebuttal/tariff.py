@@ -8,13 +8,11 @@ from collections.abc import Sequence
 from rebuttal.catalog import Model
 from rebuttal.errors import ModelError, Unreachable
 from rebuttal.prompts import estimate_tokens
-from rebuttal.providers.base import Chunk, Message, Options
+from rebuttal.providers.base import MOST_TOKENS, Chunk, Message, Options
 from rebuttal.records import Usage
 from rebuttal.stores.base import Cost
 
 BILLION = 1_000_000_000
-MOST_TOKENS = 10_000_000
-"""No server's count of one request is taken for more."""
 _TEMPLATE = 16
 """Tokens that a chat template puts around a message, and a few for those still on their way."""
 

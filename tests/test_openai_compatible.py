@@ -177,6 +177,13 @@ def test_usage_so_far_comes_with_the_words_of_a_server_that_counts_as_it_speaks(
     )
 
 
+@pytest.mark.parametrize("lie", [10**30, -5, 1e400, float("nan"), True, "7"])
+def test_a_count_that_cannot_be_is_none(lie: object) -> None:
+    answer = Answer(max_chars=100)
+    answer.read({"choices": [], "usage": {"prompt_tokens": lie, "completion_tokens": 3}})
+    assert answer.usage == Usage(completion_tokens=3)
+
+
 @pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
 def test_reasoning_of_the_server_is_no_text(field: str) -> None:
     answer = Answer(max_chars=100)

@@ -10,6 +10,8 @@ from rebuttal.errors import ModelError
 from rebuttal.records import Finish, Usage
 
 Role = Literal["system", "user", "assistant"]
+MOST_TOKENS = 10_000_000
+"""No server's count of one request is taken for more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rebuttal.catalog import Endpoint, Model
-from rebuttal.providers.base import Chunk, Message, Options
+from rebuttal.providers.base import MOST_TOKENS, Chunk, Message, Options
 from rebuttal.providers.reasoning import ThinkSplitter
 from rebuttal.records import Finish, Usage
 
@@ -157,8 +157,9 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _tokens(value: object) -> int | None:
-    counts = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    return value if counts and isinstance(value, int) else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= MOST_TOKENS else None
 
 
 def _known(new: int | None, old: int | None) -> int | None:
