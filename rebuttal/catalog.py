@@ -27,7 +27,9 @@ SHAPES = {
 }
 """What fields with a pattern look like, in words."""
 
-Label = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_SHOWN = r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+$"
+"""No sign that acts on a terminal, or that turns round what stands beside it."""
+Label = Annotated[str, Field(min_length=1, max_length=80, pattern=_SHOWN)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Extra = dict[str, Scalar | tuple[Scalar, ...] | dict[str, Scalar]]
 """Fields of a request body."""

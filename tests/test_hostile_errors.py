@@ -188,3 +188,18 @@ async def test_a_stranger_is_told_the_name_and_no_address(
 )
 def test_addresses_are_left_out_and_nothing_else(told: str, shown: str) -> None:
     assert without_addresses(told, {"http://a.test:1/v1": "Here"}) == shown
+
+
+async def test_a_server_may_report_any_name_and_only_those_that_can_be_shown_are_offered(
+    tmp_path: Path,
+) -> None:
+    catalog = tmp_path / "models.yaml"
+    names = ["plain", "\u202egnp.exe", "a\u2066b", "c\x9b31m", "d\x1b[2J", "e\nf", "<img src=x>"]
+    with Upstream(names=names) as upstream:
+        catalog.write_text(
+            f"endpoints:\n  House: {{address: '{upstream.address}', needs_key: false}}\n"
+            "models:\n  One: {endpoint: House, model: one}\n"
+        )
+        async with DebateApp(load_settings(models=catalog, data=tmp_path)) as app:
+            offered = [state.label for state in await app.models()]
+    assert offered == ["One", "House/plain", "House/<img src=x>"]
