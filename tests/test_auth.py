@@ -25,6 +25,7 @@ from rebuttal.web.asgi import Refused, answer_refused
 from rebuttal.web.attempts import Attempts, Lock, browser_lock, name_lock, network_lock
 from rebuttal.web.auth import AT_ONCE, WAITING, SignIn
 from rebuttal.web.hosts import check_origin
+from rebuttal.web.signed_out import KEPT, SignedOut
 from rebuttal.web.visitors import SESSION_LIFE, Visitors
 
 PASSWORD = "correct horse battery"
@@ -210,6 +211,26 @@ async def test_signing_out_ends_the_session_also_of_a_copied_cookie(
     assert await who_after_restart(house, thief) == "nobody"
     (house.folder / "signed-out").unlink()
     assert await who(thief) == "u:anna"
+    await thief.aclose()
+
+
+async def test_whoever_signs_out_without_end_revives_no_session_of_others(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    """By age alone anna's session, the oldest, would be the first to count again."""
+    await enter(browser)
+    thief = house.browser()
+    thief.cookies = httpx.Cookies(browser.cookies)
+    await browser.post("/logout")
+    ended = SignedOut(house.folder / "signed-out", house.clock)
+    until = int(house.clock()) + SESSION_LIFE
+    with (house.folder / "signed-out").open("a") as file:
+        file.writelines(f"bob{number} {until} u:bob\n" for number in range(KEPT - 1))
+    for number in range(3):
+        ended.add(f"more{number}", "u:bob", until)
+    assert "bob2" not in ended
+    assert "bob3" in ended
+    assert await who(thief) == "nobody"
     await thief.aclose()
 
 

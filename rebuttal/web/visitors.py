@@ -140,8 +140,9 @@ class Visitors:
         ticket = self.ticket(scope) or self._new_ticket()
         if ticket.session:
             self.tokens.drop(ticket.session.id)
-            if self._valid(ticket.session):
-                self._signed_out.add(ticket.session.id, ticket.session.since + SESSION_LIFE)
+            if session := self._valid(ticket.session):
+                until = session.since + SESSION_LIFE
+                self._signed_out.add(session.id, session.owner, until)
         return self._header(ticket.model_copy(update={"session": None}), scope)
 
     def _valid(self, session: Session | None) -> Session | None:
