@@ -7,7 +7,7 @@ import json
 import secrets
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -21,6 +21,9 @@ from rebuttal.web.streams import Stream, Streams
 from tests.guarded import Pair
 from tests.intruder import API, Events, Intruder, call, start_debate
 from tests.served import Served
+
+
+BY_RATE = ("requests", "requests_per_network")
 
 
 def tab() -> str:
@@ -55,6 +58,20 @@ async def test_whoever_asks_too_often_is_told_so_at_once(strangers_page: Served)
         assert b"Try again in" in (await client.get("/")).body
         async with visitor(strangers_page, "127.0.0.62") as (other, _):
             assert (await other.get("/")).status == 200
+
+
+@pytest.mark.parametrize(("limited", "is_enough"), [(False, False), (True, True)])
+def test_a_minute_of_opening_the_page_leaves_the_processor_to_others(
+    limited: bool, is_enough: bool
+) -> None:
+    given: dict[str, Any] = {} if limited else dict.fromkeys(BY_RATE, 10**9)
+    rates, opened = Rates(load_settings(profile="public", **given), lambda: 0.0), 0
+    for number in range(20_000):
+        with suppress(Refused):
+            rates.pass_network(f"192.0.2.{number % 20}", "page")
+            opened += 1
+    milliseconds = 25  # to write the page, measured on a slow machine
+    assert (opened * milliseconds / 1000 < 45) is is_enough
 
 
 async def test_on_this_machine_nobody_is_slowed_down(pages: Pair) -> None:
