@@ -22,7 +22,6 @@ from tests.guarded import Pair
 from tests.intruder import API, Events, Intruder, call, start_debate
 from tests.served import Served
 
-
 BY_RATE = ("requests", "requests_per_network")
 
 
