@@ -115,6 +115,8 @@ class Models:
         if endpoint.api == "embedded":
             return self._embedded().chat_model(endpoint, model)
         key = own_key or (read_key(endpoint.key) if endpoint.key else None)
+        if own_key:  # which no variable of ours holds
+            endpoint = endpoint.model_copy(update={"key": None})
         if endpoint.api == "ollama":
             from rebuttal.providers.ollama import OllamaModel, OllamaServer
 

@@ -76,6 +76,8 @@ async def test_an_own_key_is_kept_nowhere(tmp_path: Path, caplog: pytest.LogCapt
             exports = [await app.export(debate_id, form) for form in get_args(ExportFormat)]
         assert sent(server) == [f"Bearer {THEIRS}"]
     assert isinstance(seen[-1], DebatePaused)
+    assert "another key" in seen[-1].hint
+    assert "REBUTTAL_TEST_KEY" not in str(seen)
     kept = everything_in(tmp_path)
     assert b"Cats?" in kept
     for text in (str(seen), str(exports), caplog.text, repr(kept), repr(vars(app))):

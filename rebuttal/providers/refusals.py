@@ -152,6 +152,8 @@ def _size(told: object, pattern: re.Pattern[str], text: str) -> int | None:
 def _key_hint(upstream: Upstream) -> str:
     if upstream.key_name:
         return f"Check {upstream.key_name} in the environment or in .env."
+    if upstream.key:
+        return "Bring another key, or choose another model."
     return "If the server wants a key, name its variable as key in models.yaml."
 
 
