@@ -12,7 +12,6 @@ from rebuttal.hall import Hall
 from rebuttal.halt import Watchman
 from rebuttal.live import LiveDebate
 
-
 AT_REST = 16
 """Debates that nobody runs or watches and that still know why they rest."""
 

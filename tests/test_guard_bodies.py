@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
@@ -246,13 +246,34 @@ async def test_an_answer_that_nobody_reads_ends_only_with_it(guarded: bool) -> N
             assert reader is not None
 
 
+def nothing_to_cut() -> None: ...
+
+
 def test_a_whole_ipv6_network_is_one_at_the_door() -> None:
     door = Door(20)
-    assert [door.enter(f"2001:db8::{number:x}") for number in range(30)] == [True] * 20 + [
-        False
-    ] * 10
-    assert door.enter("2001:db8:0:1::1")
-    assert door.enter("192.0.2.1")
-    for number in range(20):
-        door.leave(f"2001:db8::{number:x}")
-    assert door.enter("2001:db8::ffff")
+    guests = [door.enter(f"2001:db8::{number:x}", nothing_to_cut) for number in range(30)]
+    inside = [guest for guest in guests if guest]
+    assert guests == [*inside, *[None] * 10]
+    assert len(inside) == 20
+    assert door.enter("2001:db8:0:1::1", nothing_to_cut)
+    assert door.enter("192.0.2.1", nothing_to_cut)
+    for guest in inside:
+        door.leave(guest)
+        door.leave(guest)
+    assert door.enter("2001:db8::ffff", nothing_to_cut)
+
+
+def test_in_a_full_house_whoever_holds_most_makes_room() -> None:
+    cut: list[str] = []
+
+    def cutting(name: str) -> Callable[[], None]:
+        return lambda: cut.append(name)
+
+    door = Door(None, total=10)
+    for number in range(9):
+        assert door.enter("192.0.2.1", cutting(f"crowd {number}"))
+    assert door.enter("192.0.2.2", cutting("ann"))
+    assert door.enter("192.0.2.3", cutting("newcomer"))
+    assert cut == ["crowd 8"]
+    assert door.enter("192.0.2.1", cutting("crowd again")) is None, "its own are no room for it"
+    assert cut == ["crowd 8"]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from uvicorn import Server
@@ -15,13 +16,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rebuttal.web.asgi import Receive, Scope, Send
 from rebuttal.web.peers import network_of
-from rebuttal.web.streams import ABORT
+from rebuttal.web.streams import ABORT, STALLED
 
 BEGINS_WITHIN = 20.0
 """Seconds from the first byte of a request, or from connecting, to the end of its header."""
 SEND_BUFFER = 256 * 1024
 """Bytes that the operating system keeps for a client that does not read."""
-
 
 MOST = 8000
 """Connections at once, where the system has as many files for us."""
@@ -45,33 +45,54 @@ def room() -> int:
     return max(soft // 2, min(soft - SPARE_FILES, MOST))
 
 
+@dataclass(slots=True, eq=False)
+class Guest:
+    """A connection that was let in."""
+
+    network: str
+    abort: Callable[[], None]
+
+
 class Door:
     """Counts connections by network. ``per_network`` is None where proxies bring everybody."""
 
-    def __init__(self, per_network: int | None) -> None:
+    def __init__(self, per_network: int | None, total: int | None = None) -> None:
         self._per_network = per_network
-        self._total = room()
-        self._open: Counter[str] = Counter()
+        self._total = total or room()
+        self._open: dict[str, dict[Guest, None]] = {}
         self._all = 0
 
-    def enter(self, address: str) -> bool:
-        """Whether one more from there is let in; then it must leave."""
+    def enter(self, address: str, abort: Callable[[], None]) -> Guest | None:
+        """Let one more in from there, or None. In a full house who holds most gives one up."""
         network = network_of(address)
-        if self._all >= self._total:
-            return False
-        if self._per_network is not None and self._open[network] >= self._per_network:
-            return False
-        self._open[network] += 1
+        near = len(self._open.get(network, ()))
+        if self._per_network is not None and near >= self._per_network:
+            return None
+        if self._all >= self._total and not self._make_room(near):
+            return None
+        guest = Guest(network, abort)
+        self._open.setdefault(network, {})[guest] = None
         self._all += 1
-        return True
+        return guest
 
-    def leave(self, address: str) -> None:
-        """One that was let in has gone."""
-        network = network_of(address)
+    def leave(self, guest: Guest) -> None:
+        """One that was let in has gone. Twice is once."""
+        near = self._open.get(guest.network, {})
+        if guest not in near:
+            return
+        del near[guest]
         self._all -= 1
-        self._open[network] -= 1
-        if not self._open[network]:
-            del self._open[network]
+        if not near:
+            del self._open[guest.network]
+
+    def _make_room(self, near: int) -> bool:
+        biggest = max(self._open.values(), key=len)
+        if len(biggest) <= near + 1:
+            return False
+        victim = next(reversed(biggest))
+        self.leave(victim)
+        victim.abort()
+        return True
 
 
 def harden(server: Server, door: Door, begins_within: float = BEGINS_WITHIN) -> None:
@@ -88,13 +109,21 @@ def harden(server: Server, door: Door, begins_within: float = BEGINS_WITHIN) -> 
         headers[:] = [pair for pair in headers if pair[0] != b"server"]
 
 
+def _bound(plain: socket.socket) -> None:
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    if hasattr(socket, "TCP_USER_TIMEOUT") and plain.family != socket.AF_UNIX:
+        # A client that vanished without a word is otherwise waited for some fifteen minutes.
+        unheard = int(STALLED * 1000)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unheard)
+
+
 class _Connection(H11Protocol):
     _door: Door
     _begins_within: float
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._address: str | None = None
+        self._guest: Guest | None = None
         self._alarm: asyncio.TimerHandle | None = None
         inner = self.app
 
@@ -107,13 +136,13 @@ class _Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         address = self.client[0] if self.client else ""
-        if not self._door.enter(address):
+        self._guest = self._door.enter(address, transport.abort)
+        if self._guest is None:
             transport.abort()
             return
-        self._address = address
         plain = transport.get_extra_info("socket")
         if plain is not None:
-            plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+            _bound(plain)
         self._watch()
 
     def data_received(self, data: bytes) -> None:
@@ -127,9 +156,8 @@ class _Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._rest()
-        if self._address is not None:
-            self._door.leave(self._address)
-            self._address = None
+        if self._guest is not None:
+            self._door.leave(self._guest)
 
     def _watch(self) -> None:
         """An alarm for as long as no request is at work; bytes that trickle do not put it off."""
