@@ -45,6 +45,8 @@ BY_PROFILE: dict[str, tuple[Any, Any, Any]] = {
     "waiting": (50, 50, 40),
     "running_per_visitor": (None, 4, 2),
     "running_per_network": (None, None, 6),
+    "first_token_within": (120, 120, 45),
+    "turn_within": (300, 300, 60),
     # Requests a minute, and event streams at once.
     "requests_per_visitor": (None, 1200, 600),
     "requests_per_network": (None, None, 2400),
@@ -226,12 +228,12 @@ class Settings(BaseSettings):
         "others wait.",
     )
     first_token_within: Seconds = Field(
-        120, description="Seconds until a turn's first token must have come."
+        ..., description="Seconds until a turn's first token must have come."
     )
     silence_within: Seconds = Field(
         30, description="Seconds of silence between two tokens after which a turn ends."
     )
-    turn_within: Seconds = Field(300, description="Seconds after which a turn ends.")
+    turn_within: Seconds = Field(..., description="Seconds after which a turn ends.")
     max_turn_chars: Annotated[int, Field(ge=100)] = Field(
         8000, description="Characters after which a turn is cut."
     )
