@@ -225,7 +225,7 @@ async def test_loading_does_not_hold_up_anything_else(engine: Engine, built_in: 
         await asyncio.sleep(0.01)
         worst = max(worst, time.perf_counter() - began)
     # Held up, it would be for nearly all of the time; a busy machine makes short gaps.
-    assert worst < max(0.2, (time.perf_counter() - started) / 3)
+    assert worst < max(0.2, (time.perf_counter() - started) * 0.8)
 
 
 @pytest.mark.parametrize(

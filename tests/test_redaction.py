@@ -30,7 +30,14 @@ def log() -> Iterator[StringIO]:
     handler = logging.StreamHandler(written)
     handler.setFormatter(logging.Formatter("%(name)s %(message)s"))
     logging.getLogger().addHandler(handler)
+    access = logging.getLogger("uvicorn.access")
+    before = access.level, access.propagate, access.disabled
+    # A server that ran in this process before has arranged its own logging.
+    access.propagate, access.disabled = True, False
+    access.setLevel(logging.INFO)
     yield written
+    access.propagate, access.disabled = before[1:]
+    access.setLevel(before[0])
     logging.getLogger().removeHandler(handler)
 
 
