@@ -29,16 +29,13 @@ def log() -> Iterator[StringIO]:
     written = StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(logging.Formatter("%(name)s %(message)s"))
-    logging.getLogger().addHandler(handler)
-    access = logging.getLogger("uvicorn.access")
-    before = access.level, access.propagate, access.disabled
-    # A server that ran in this process before has arranged its own logging.
-    access.propagate, access.disabled = True, False
-    access.setLevel(logging.INFO)
+    # A server that ran in this process before keeps its access log from the root.
+    loggers = logging.getLogger(), logging.getLogger("uvicorn.access")
+    for logger in loggers:
+        logger.addHandler(handler)
     yield written
-    access.propagate, access.disabled = before[1:]
-    access.setLevel(before[0])
-    logging.getLogger().removeHandler(handler)
+    for logger in loggers:
+        logger.removeHandler(handler)
 
 
 @pytest.fixture
