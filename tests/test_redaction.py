@@ -29,11 +29,14 @@ def log() -> Iterator[StringIO]:
     written = StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(logging.Formatter("%(name)s %(message)s"))
-    # A server that ran in this process before keeps its access log from the root.
+    # A server that ran in this process before keeps its access log from the root, or still.
     loggers = logging.getLogger(), logging.getLogger("uvicorn.access")
+    level = loggers[1].level
+    loggers[1].setLevel(logging.INFO)
     for logger in loggers:
         logger.addHandler(handler)
     yield written
+    loggers[1].setLevel(level)
     for logger in loggers:
         logger.removeHandler(handler)
 
