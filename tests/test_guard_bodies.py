@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 
 from rebuttal.web.asgi import App, Message, Receive, Refused, Scope, Send
-from rebuttal.web.bodies import Call, Limit, parse, read_body, replayed, write
+from rebuttal.web.bodies import Call, Intake, parse, replayed, write
 from rebuttal.web.connections import Door, harden
 from rebuttal.web.streams import impatient
 from tests.guarded import Pair, forget_peak, peak
@@ -127,7 +127,7 @@ async def test_a_body_that_trickles_is_given_up() -> None:
     scope: Scope = {"type": "http", "headers": []}
     began = time.monotonic()
     with pytest.raises(Refused) as refused:
-        await read_body(scope, receive, Limit(1000, within=0.2))
+        await Intake(1000, within=0.2).read(scope, receive)
     assert refused.value.status == 408
     assert time.monotonic() - began < 1
 
@@ -136,7 +136,33 @@ async def test_a_client_that_leaves_in_mid_body_is_no_error() -> None:
     async def receive() -> Message:
         return {"type": "http.disconnect"}
 
-    assert await read_body({"type": "http", "headers": []}, receive, Limit(1000)) is None
+    assert await Intake(1000).read({"type": "http", "headers": []}, receive) is None
+
+
+async def test_bodies_on_the_way_are_bounded_together_and_small_ones_always_come_in() -> None:
+    bare: Scope = {"type": "http", "headers": []}
+    intake, more = Intake(250_000, together=1_000_000), asyncio.Event()
+
+    def sending(size: int, slow: bool) -> Receive:
+        pieces = [{"type": "http.request", "body": b"x" * size, "more_body": slow}]
+
+        async def receive() -> Message:
+            if not pieces:
+                await more.wait()
+                return {"type": "http.disconnect"}
+            return pieces.pop()
+
+        return receive
+
+    slow = [asyncio.create_task(intake.read(bare, sending(240_000, True))) for _ in range(4)]
+    await asyncio.sleep(0.01)
+    with pytest.raises(Refused) as refused:
+        await intake.read(bare, sending(100_000, False))
+    assert refused.value.status == 503
+    assert await intake.read(bare, sending(2_000, False)) == b"x" * 2_000
+    more.set()
+    assert await asyncio.gather(*slow) == [None] * 4
+    assert await intake.read(bare, sending(100_000, False)) == b"x" * 100_000
 
 
 async def test_a_body_is_handed_out_once_and_with_its_length() -> None:

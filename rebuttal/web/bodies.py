@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn, TypeVar
 
 from pydantic import Field, ValidationError
@@ -15,6 +14,10 @@ from rebuttal.web.asgi import Message, Receive, Refused, Scope, header
 
 WITHIN = 30.0
 """Seconds in which a body must have come."""
+TOGETHER = 32 * 1024 * 1024
+"""Bytes of all bodies that are on the way at once."""
+SMALL = 16 * 1024
+"""Bytes that are always taken: what the page sends has rarely more."""
 DEPTH = 8
 ITEMS = 5000
 """Nesting and number of values in a call; the page's own stay below 4 and 200."""
@@ -46,37 +49,47 @@ class Cancellation(Record):
 Wish = TypeVar("Wish", Call, Cancellation)
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """How much, and in how many seconds."""
+class Intake:
+    """Reads bodies: each bounded in bytes and seconds, and all that are on the way in bytes."""
 
-    size: int
-    within: float = WITHIN
+    def __init__(self, size: int, within: float = WITHIN, together: int = TOGETHER) -> None:
+        self._size = size
+        self._within = within
+        self._together = together
+        self._held = 0
 
+    async def read(self, scope: Scope, receive: Receive) -> bytes | None:
+        """The whole body; None where the client left. Raises Refused for too much or too slow."""
+        told = header(scope, b"content-length")
+        if told and (not told.isdigit() or len(told) > 15 or int(told) > self._size):
+            raise self._too_much()
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._within):
+                return bytes(body) if await self._collect(receive, body) else None
+        except TimeoutError:
+            raise Refused(408, "The request took too long to come in.") from None
+        finally:
+            self._held -= len(body)
 
-async def read_body(scope: Scope, receive: Receive, limit: Limit) -> bytes | None:
-    """The whole body; None where the client left. Raises Refused for too much or too slow."""
-    told = header(scope, b"content-length")
-    if told and (not told.isdigit() or len(told) > 15 or int(told) > limit.size):
-        raise Refused(413, f"That is more than the {limit.size // 1024} KiB that are taken here.")
-    try:
-        async with asyncio.timeout(limit.within):
-            return await _collect(receive, limit.size)
-    except TimeoutError:
-        raise Refused(408, "The request took too long to come in.") from None
+    async def _collect(self, receive: Receive, body: bytearray) -> bool:
+        """Whether all of it came."""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return False
+            piece = message.get("body", b"")
+            body += piece
+            self._held += len(piece)
+            if len(body) > self._size:
+                raise self._too_much()
+            if len(body) > SMALL and self._held > self._together:
+                raise Refused(503, "Too much is on its way here right now; try again soon.", 5)
+            if not message.get("more_body"):
+                return True
 
-
-async def _collect(receive: Receive, size: int) -> bytes | None:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
-        if len(body) > size:
-            raise Refused(413, f"That is more than the {size // 1024} KiB that are taken here.")
-        if not message.get("more_body"):
-            return bytes(body)
+    def _too_much(self) -> Refused:
+        return Refused(413, f"That is more than the {self._size // 1024} KiB that are taken here.")
 
 
 def parse(body: bytes, kind: type[Wish]) -> Wish:

@@ -80,7 +80,7 @@ class Guard:
         self._headers = AnswerHeaders(settings, environment)
         self._rates = Rates(settings)
         self._streams = Streams(settings)
-        self._limit = bodies.Limit(settings.max_body_kib * 1024)
+        self._intake = bodies.Intake(settings.max_body_kib * 1024)
         self._door = Door(None if self._peers.any else settings.connections_per_network)
         self._inner: App | None = None
 
@@ -207,7 +207,7 @@ class Guard:
 
     async def _read(self, asked: Request, kind: type[bodies.Wish]) -> bodies.Wish | None:
         """What the request carries; None where the client has left. Raises Refused."""
-        body = await bodies.read_body(asked.scope, asked.receive, self._limit)
+        body = await self._intake.read(asked.scope, asked.receive)
         return None if body is None else bodies.parse(body, kind)
 
     async def _pass_call(self, asked: Request, queued: bool) -> None:
@@ -258,7 +258,7 @@ class Guard:
         self._rates.pass_network(asked.network, "call")
         if asked.scope["method"] not in SAFE:
             check_origin(asked.scope, host)
-            body = await bodies.read_body(asked.scope, asked.receive, self._limit)
+            body = await self._intake.read(asked.scope, asked.receive)
             if body is None:
                 return
             asked.receive = bodies.replayed(asked.scope, asked.receive, body)
