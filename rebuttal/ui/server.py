@@ -157,7 +157,11 @@ class Page:
 
     @asynccontextmanager
     async def _lifespan(self, served: Any) -> AsyncIterator[None]:
+        from rebuttal.ui.raw import OneState, RawBlocks
+
         self._loop = asyncio.get_running_loop()
+        if isinstance(self._demo, RawBlocks):
+            served.state_holder = OneState(self._demo)
         if self._guard is None:
             yield
             return
