@@ -107,10 +107,7 @@ class Sessions:
         return owner != who
 
     def meet(self, session_hash: str, who: str) -> bool:
-        """Whether the tab was never seen; it is the visitor's then. Raises Refused for another's.
-
-        Gradio makes a copy of the whole page's description for a new tab: 10 ms of work.
-        """
+        """Whether the tab was never seen; it is the visitor's then. Raises Refused for another's."""
         if self.is_foreign(session_hash, who):
             raise Refused(404, "There is nothing here.")
         is_new = session_hash not in self._owners
