@@ -73,13 +73,14 @@ async def health(page: Served) -> tuple[int, bool]:
         return answer.status, answer.json["queue"]
 
 
+@pytest.mark.parametrize("addresses", [1, 50])
 async def test_without_the_guard_the_flood_ends_the_queue_and_healthz_turns_red(
-    tmp_path: Path,
+    tmp_path: Path, addresses: int
 ) -> None:
     small = ("-m", "tests.small_page", str(tmp_path), "unguarded")
     with serving(tmp_path, *small) as page:
         assert await health(page) == (200, True)
-        await flood(page, ["127.0.0.2"])
+        await flood(page, [f"127.0.0.{2 + number}" for number in range(addresses)])
         await asyncio.sleep(2)  # until the event that runs is over
         assert await health(page) == (503, False)
         assert await speak(page, "127.0.0.99") == "503"
