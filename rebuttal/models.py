@@ -110,6 +110,12 @@ class Models:
             self._chats[label] = self._connect(model)
         return self._chats[label], model
 
+    def lacks_key(self, model: Model) -> bool:
+        """Whether nobody is asked for that model until somebody brings a key."""
+        endpoint = self._catalog.endpoint_of(model)
+        needed = endpoint.needs_key and model.label not in self._given
+        return bool(needed and endpoint.key and not read_key(endpoint.key))
+
     def _connect(self, model: Model, own_key: str | None = None) -> ChatModel:
         endpoint = self._catalog.endpoint_of(model)
         if endpoint.api == "embedded":

@@ -28,13 +28,22 @@ class Speakers:
         self._own_keys = own_keys
 
     def seat(self, label: str, visitor: Visitor, own_keys: tuple[str, ...] = ()) -> str:
-        """The model's label. Raises NotFound and NotAllowed where it is not for this visitor."""
+        """The label of a model for a new debate.
+
+        Raises NotFound, NotAllowed or KeyRejected where it is not for this visitor.
+        """
+        model = self._allowed(label, visitor, own_keys)
+        if model.endpoint not in own_keys and not visitor.operator and self._settings.own_keys:
+            self._check_key(model)
+        return model.label
+
+    def _allowed(self, label: str, visitor: Visitor, own_keys: tuple[str, ...]) -> Model:
         if not (visitor.operator or self._settings.any_model or self._models.is_listed(label)):
             self._models.catalog.model(label)
         model = self._models.find(label)
         if model.endpoint not in own_keys:
             self._check_price(model, visitor)
-        return model.label
+        return model
 
     def of(self, debate: Debate, visitor: Visitor) -> GetModel:
         """Finds the models of that debate; ``visitor`` lets them speak and pays.
@@ -44,8 +53,7 @@ class Speakers:
         """
 
         def get(label: str) -> tuple[ChatModel, Model]:
-            self.seat(label, visitor, debate.own_keys)
-            endpoint = self._models.find(label).endpoint
+            endpoint = self._allowed(label, visitor, debate.own_keys).endpoint
             if endpoint in debate.own_keys:
                 return self._models.get(label, key=self._own_key(debate, endpoint))
             chat, model = self._models.get(label)
@@ -70,6 +78,14 @@ class Speakers:
                 "Give it again to go on, or begin another debate with it.",
             )
         return key
+
+    def _check_key(self, model: Model) -> None:
+        """Tell a visitor, who cannot set a key of ours, at the form and not after the start."""
+        if self._models.lacks_key(model):
+            raise KeyRejected(
+                f"{model.label!r} needs a key of your own.",
+                f"Give one for {model.endpoint}, or seat another model.",
+            )
 
     def _check_price(self, model: Model, visitor: Visitor) -> None:
         """Keep visitors from spending, through the operator's key, what nobody counts."""

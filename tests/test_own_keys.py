@@ -13,7 +13,7 @@ from typing import Any, get_args
 import pytest
 
 from rebuttal.app import ExportFormat
-from rebuttal.errors import InvalidInput, NotAllowed, NotFound
+from rebuttal.errors import InvalidInput, KeyRejected, NotAllowed, NotFound
 from rebuttal.events import DebateFinished, DebatePaused
 from rebuttal.own_keys import MOST_KEPT, OwnKeys
 from tests.debates import watch_to_rest
@@ -168,6 +168,18 @@ async def test_keys_are_taken_only_where_the_settings_say_so(tmp_path: Path) -> 
         with pytest.raises(NotAllowed, match="No keys of visitors"):
             await app.start("Cats?", seats("Priced"), keys=KEYS, visitor=ANN)
         assert await app.start("Cats?", seats("Priced"), keys=KEYS)
+
+
+async def test_without_any_key_a_visitor_is_told_before_the_debate_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REBUTTAL_TEST_KEY")
+    async with public_app(tmp_path, **BUDGETS) as app:
+        with pytest.raises(KeyRejected, match="'Priced' needs a key of your own") as refused:
+            await app.start("Cats?", seats("Scripted", "Priced"), visitor=ANN)
+        assert "REBUTTAL_TEST_KEY" not in str(refused.value) + refused.value.hint
+        assert await app.debates() == []
+        assert await app.start("Cats?", seats("Priced"), keys=KEYS, visitor=ANN)
 
 
 async def test_keys_are_forgotten_in_time_and_there_are_never_many() -> None:

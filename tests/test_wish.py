@@ -74,8 +74,9 @@ def test_a_seat_holds_no_more_than_it_should(seat: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("label", ["Free/other", "Paid/gpt-expensive", "Paid/" + "x" * 200, "no"])
 async def test_strangers_seat_what_the_file_names_and_nothing_else(
-    tmp_path: Path, label: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: str
 ) -> None:
+    monkeypatch.setenv("REBUTTAL_TEST_KEY", "sk-server-0123456789abcdef")
     for any_model, visitor, allowed in (
         (False, ANN, False),
         (True, ANN, True),
