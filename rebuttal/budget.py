@@ -22,6 +22,7 @@ from rebuttal.tariff import BILLION, in_billionths
 log = logging.getLogger(__name__)
 
 CENT = BILLION // 100
+FIRST_TURN_TOO_DEAR = "A shorter topic, or another model in the first seat, may fit."
 
 _WHOSE: dict[Scope, str] = {
     "debate": "of this debate",
@@ -167,10 +168,11 @@ def spent(lack: Lack, currency: str, moment: datetime) -> BudgetSpent:
         needed = f"the next turn may take {money(need.money)}"
     message = f"The {what} {_WHOSE[purse.scope]} will not do: {figures}, and {needed}."
     if purse.scope == "debate":
-        return BudgetSpent(message, "What was said is kept. Begin another debate to go on.")
+        kept = "What was said is kept. Begin another debate to go on."
+        return BudgetSpent(message, FIRST_TURN_TOO_DEAR if used == NOTHING else kept)
     midnight = datetime.combine(moment.date() + timedelta(days=1), datetime.min.time(), UTC)
     wait = _in_hours((midnight - moment).total_seconds())
-    return BudgetSpent(message, f"It opens again at 00:00 UTC, {wait}; Resume goes on then.")
+    return BudgetSpent(message, f"It opens again at 00:00 UTC, {wait}; try again then.")
 
 
 def money(billionths: int) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from rebuttal.budget import Budget
+from rebuttal.budget import FIRST_TURN_TOO_DEAR, Budget
 from rebuttal.catalog import Model, Price
 from rebuttal.errors import (
     BudgetSpent,
@@ -272,6 +272,18 @@ async def test_thoughts_that_nobody_sees_count_as_the_longest_answer() -> None:
 # --- a day ----------------------------------------------------------------------------------------
 
 
+async def test_a_debate_that_never_fits_is_not_told_to_begin_another(store: DebateStore) -> None:
+    budget = a_budget(store, tokens_per_debate=MOST.tokens - 1)
+    with pytest.raises(BudgetSpent) as refused:
+        await speak(metered(ScriptedModel(LINES), budget))
+    assert refused.value.hint == FIRST_TURN_TOO_DEAR
+    enough = metered(ScriptedModel(LINES), a_budget(store, tokens_per_debate=MOST.tokens))
+    await speak(enough)
+    with pytest.raises(BudgetSpent) as refused:
+        await speak(enough)
+    assert "Begin another debate" in refused.value.hint
+
+
 async def test_the_day_ends_at_midnight_utc_and_the_words_say_so(store: DebateStore) -> None:
     clock = Clock()
     budget = a_budget(store, clock, tokens_per_visitor=MOST.tokens)
@@ -474,7 +486,10 @@ async def test_a_debate_killed_in_mid_turn_counts_in_full_and_resumes(tmp_path: 
 # --- money ----------------------------------------------------------------------------------------
 
 
-async def test_a_model_of_unknown_price_is_refused_where_money_is_counted(tmp_path: Path) -> None:
+async def test_a_model_of_unknown_price_is_refused_where_money_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REBUTTAL_TEST_KEY", "sk-server-0123456789abcdef")
     async with public_app(tmp_path, money_per_day=1.0) as app:
         with pytest.raises(NotAllowed, match=r"no price in models\.yaml"):
             await app.start("Cats?", seats("Unpriced"), visitor=ANN)

@@ -28,7 +28,7 @@ RESTS = {
     "stopped": "Stopped. Resume goes on from here.",
     "paused": "Paused. Resume goes on.",
     "error": "Waiting for you.",
-    "limit": "Waiting.",
+    "limit": "Paused. Why is said above.",
     "unwatched": "Paused while nobody was watching.",
     "interrupted": "Interrupted. Resume goes on where it ended.",
 }
