@@ -374,5 +374,7 @@ def test_the_status_line_tells_the_number_in_line() -> None:
 
 
 def test_a_link_says_where_it_opens() -> None:
-    assert "(opens in this browser)" in heading(debate(), {}, None, owned=True)
+    browsers, users = (debate().model_copy(update={"owner": whose}) for whose in ("c:1", "u:ann"))
+    assert "(opens in this browser)" in heading(browsers, {}, None, owned=True)
+    assert "(opens where you are signed in)" in heading(users, {}, None, owned=True)
     assert "(opens in this browser)" not in heading(debate(), {}, None)

@@ -106,7 +106,8 @@ def heading(
 
     ``owned``: the link to it leads nobody else here.
     """
-    reach = " (opens in this browser)" if owned else ""
+    where = "in this browser" if debate.owner.startswith("c:") else "where you are signed in"
+    reach = f" (opens {where})" if owned else ""
     players, looks = [], voices(debate)
     for debater in debate.debaters:
         voice = looks[debater.seat]

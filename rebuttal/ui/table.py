@@ -194,7 +194,8 @@ async def reopen(
         debate = await app.debate(debate_id, visitor=visitor)
     except RebuttalError as error:
         if isinstance(error, NotFound) and app.settings.owners:
-            error.hint = "It may belong to another browser."
+            other = "user" if visitor.name else "browser"
+            error.hint = f"It may belong to another {other}."
         last = tables[-1]
         return last.mode, {last.setup.notice: refusal(error)}
     table = next(t for t in tables if t.mode.holds(debate))
