@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
+import gradio as gr
 import pytest
 
+from rebuttal.app import DebateApp
 from rebuttal.catalog import Catalog, load_catalog
 from rebuttal.providers.base import Progress
 from rebuttal.records import EndpointState, ModelState, Seat
-from rebuttal.settings import HOME
+from rebuttal.settings import HOME, load_settings
 from rebuttal.ui import seating, shelf
 from rebuttal.ui.entries import Place
 from rebuttal.ui.mode import MODES
+from rebuttal.ui.setup import build_setup, offer_models
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +64,19 @@ def test_the_best_model_is_one_that_can_be_used() -> None:
     assert seating.best_model(states, "C") == "C"
     assert seating.best_model(states, "A") == "B"
     assert seating.best_model(states[:1]) == "A"
+
+
+async def test_filling_the_lists_takes_back_no_choice_that_was_made_meanwhile(
+    tmp_path: Path,
+) -> None:
+    with gr.Blocks(analytics_enabled=False):
+        form = build_setup(DebateApp(load_settings(data=tmp_path)), MODES[-1])
+    for first_is_usable in (True, False):
+        states = [state("A", first_is_usable), state("B")]
+        updates = offer_models(form, states, seated="A")
+        assert {update.get("value") for update in updates.values()} == (
+            {None} if first_is_usable else {"B"}
+        )
 
 
 def test_six_seats_begin_with_six_personas(catalog: Catalog) -> None:

@@ -82,9 +82,10 @@ def _wire_load(app: DebateApp, demo: gr.Blocks, front: Front, tables: list[Table
     async def offer(asked: Nothing, visitor: Visitor) -> Updates:
         """Fill the lists of models; a server that is down takes its time to say so."""
         states = await app.models(visitor=visitor)
+        first = next(iter(app.catalog.models), "")
         updates: Updates = {}
         for table in tables:
-            updates |= offer_models(table.setup, states, choose=True)
+            updates |= offer_models(table.setup, states, seated=first)
         return updates
 
     opened = [front.notice, front.masthead, front.tabs]

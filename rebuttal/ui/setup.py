@@ -171,11 +171,15 @@ def _hints(form: Setup, topic: str, seats: int) -> Updates:
     }
 
 
-def offer_models(form: Setup, states: Sequence[ModelState], choose: bool = False) -> Updates:
-    """The model lists as they are now; with ``choose`` each seat gets the best model."""
+def offer_models(form: Setup, states: Sequence[ModelState], seated: str | None = None) -> Updates:
+    """The model lists as they are now.
+
+    Where ``seated`` is what each seat began with and cannot be used, it gives way to the best.
+    Else no value is sent: somebody may have chosen meanwhile.
+    """
     update: dict[str, Any] = {"choices": seating.model_choices(states)}
-    if choose:
-        update["value"] = seating.best_model(states)
+    if seated is not None and (best := seating.best_model(states, seated)) != seated:
+        update["value"] = best
     return {card.model: gr.update(**update) for card in form.cards}
 
 
