@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rebuttal.errors import InvalidInput
-from rebuttal.ui.server import FIRST_PORT, free_port
+from rebuttal.ui.server import FIRST_PORT, free_port, house_addresses
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
@@ -47,6 +47,12 @@ def test_an_asked_port_that_is_taken_ends_at_once_in_words(tmp_path: Path) -> No
     assert process.returncode == 1
     assert f"Port {port} is taken." in err
     assert "Traceback" not in out + err
+
+
+def test_others_of_the_network_are_told_an_address_that_is_not_this_machine_for_itself() -> None:
+    named, *numbered = house_addresses(7860)
+    assert named == f"http://{socket.gethostname()}:7860/"
+    assert all(address.endswith(":7860/") and "127.0.0.1" not in address for address in numbered)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="ends the page with SIGINT")

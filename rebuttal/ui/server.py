@@ -62,6 +62,8 @@ def run_page(page: Page) -> None:
     why = f"port {FIRST_PORT} is taken; " if moved else ""
     kind = "" if page.settings.profile == "local" else f"profile {page.settings.profile}; "
     print(f"Rebuttal is at {page.address}   ({why}{kind}Ctrl-C ends it)", flush=True)
+    if page.settings.profile == "lan" and page.settings.host in ("0.0.0.0", "::"):
+        print(f"and, for your network, at {' or '.join(house_addresses(page.port))}", flush=True)
     if page.public_address:
         print(f"and, for everybody, at {page.public_address}")
         told = "Anyone with the link can debate here within today's budget; Ctrl-C ends it."
@@ -190,6 +192,15 @@ def free_port(host: str, asked: int | None) -> int:
         f"No port from {FIRST_PORT} to {FIRST_PORT + PORTS - 1} is free.",
         "Choose one with --port.",
     )
+
+
+def house_addresses(port: int) -> list[str]:
+    """Where others of the network find this machine: by its name, and by its address if known."""
+    names = [socket.gethostname()]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect(("192.0.2.1", 9))  # sends nothing: the system chooses the way out
+        names.append(probe.getsockname()[0])
+    return [f"http://{name}:{port}/" for name in names]
 
 
 def _is_free(host: str, port: int) -> bool:
