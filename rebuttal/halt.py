@@ -27,7 +27,7 @@ def halted(reason: str) -> BudgetSpent:
     said = f": {reason}" if reason else "."
     return BudgetSpent(
         f"The operator has halted all debates{said}",
-        "What was said is kept; try again once the halt is over.",
+        "Debates that were cut are kept; try again once the halt is over.",
     )
 
 
