@@ -107,7 +107,7 @@ class Sessions:
         return owner != who
 
     def meet(self, session_hash: str, who: str) -> bool:
-        """Whether the tab was never seen; it is the visitor's then. Raises Refused for another's."""
+        """Whether a tab is a new one; it is the visitor's now. Raises Refused for another's."""
         if self.is_foreign(session_hash, who):
             raise Refused(404, "There is nothing here.")
         is_new = session_hash not in self._owners
