@@ -297,11 +297,8 @@ class DebateApp:
         wish.check(self.settings)
         self._rights.check_keys(visitor, wish.keys, tuple(wish.keys))
         place = self._places.take(visitor)  # before anything that takes time: a flood ends here
-        try:
+        with place.left_on_error():
             return await self._begin(wish, visitor, place)
-        except BaseException:
-            place.leave()
-            raise
 
     async def _begin(self, wish: Wish, visitor: Visitor, place: Place) -> str:
         own = tuple(wish.keys)

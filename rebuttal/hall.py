@@ -30,9 +30,6 @@ class Hall:
     async def enter(self, visitor: Visitor) -> Place:
         """A place, or a number in line. Raises Busy, and BudgetSpent while the halt stands."""
         place = self.places.take(visitor)
-        try:
+        with place.left_on_error():
             await check_halt(self.store.ledger)
-        except BaseException:
-            place.leave()
-            raise
         return place

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing, nullcontext, suppress
 from typing import Literal
 
 from rebuttal.broadcast import Broadcast
@@ -133,13 +133,9 @@ class LiveDebate:
                 self._notes.append((text, rounds))
                 return
             place = await self._hall.enter(visitor) if rounds else None
-            try:
+            with place.left_on_error() if place else nullcontext():
                 await self._keep_leftovers()
                 await self._keep(self._user_turn(text, rounds))
-            except BaseException:
-                if place:
-                    place.leave()
-                raise
             if place:
                 self._go_on(visitor, place)
             else:
@@ -155,11 +151,8 @@ class LiveDebate:
             if last.from_user or last.parent_id is None:
                 raise InvalidInput("No debater spoke last.", "There is no turn to say again.")
             place = await self._hall.enter(visitor)
-            try:
+            with place.left_on_error():
                 await self._store.move_tip(self.debate.id, last.parent_id, expected=last.id)
-            except BaseException:
-                place.leave()
-                raise
             self.turns = self.turns[:-1]
             self.debate = self.debate.model_copy(update={"tip": last.parent_id})
             self._broadcast.publish(DebateRewound(tip=last.parent_id))

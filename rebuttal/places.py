@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rebuttal.errors import Busy
 from rebuttal.records import Visitor
@@ -54,6 +55,15 @@ class Place:
     def leave(self) -> None:
         """Give it back. Twice is once."""
         self._places.leave(self)
+
+    @contextmanager
+    def left_on_error(self) -> Iterator[None]:
+        """Give it back where the block fails or is cancelled."""
+        try:
+            yield
+        except BaseException:
+            self.leave()
+            raise
 
 
 class Places:
