@@ -84,6 +84,15 @@ def test_a_visitor_and_a_network_have_caps_of_their_own_and_the_operator_none() 
     assert numbers([free.take(ANN) for _ in range(8)]) == [0] * 8
 
 
+def test_a_place_is_given_back_where_what_follows_fails() -> None:
+    hall = places(1, 1)
+    with pytest.raises(KeyError), hall.take(ANN).left_on_error():
+        raise KeyError
+    with hall.take(BOB).left_on_error():
+        pass
+    assert hall.take(ANN).position == 1, "what went well keeps its place"
+
+
 async def begin(app: DebateApp, visitor: Visitor = OPERATOR, rounds: int = 1) -> str:
     return await app.start(TOPIC, seats("Scripted"), rounds=rounds, visitor=visitor)
 
