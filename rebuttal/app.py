@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 
+from rebuttal.access import Access
 from rebuttal.budget import Budget, Report
 from rebuttal.catalog import Catalog, load_catalog
 from rebuttal.errors import CatalogError, StoreError
@@ -70,6 +71,15 @@ class DebateApp:
         self._budget = Budget(settings, lambda: self._kept.ledger)
         self._speakers = Speakers(settings, self._models, self._budget, self._own_keys)
         self._places = Places(settings)
+        self._access = Access(
+            settings,
+            self._rights,
+            self._opened_store,
+            self._open,
+            self._budget.charge,
+            lambda: self._live.running if self._live else frozenset(),
+            self._forget,
+        )
 
     async def __aenter__(self) -> DebateApp:
         return self
@@ -170,9 +180,9 @@ class DebateApp:
                 yield [self._rights.event(visitor, event) for event in batch]
 
     async def debate(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> Debate:
-        """Raises NotFound."""
+        """The debate with those who sit at its table now. Raises NotFound."""
         async with self._open(debate_id, visitor) as live:
-            return live.debate
+            return live.table
 
     async def state(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> DebateState:
         """Whether it runs, waits, was interrupted, or is finished."""
@@ -280,6 +290,13 @@ class DebateApp:
             if self._live is None:
                 self._live = LiveDebates(self._hall)
             return self._live
+
+    async def _opened_store(self) -> DebateStore:
+        await self._ready()
+        return self._kept
+
+    async def _forget(self, debate_id: str) -> None:
+        await (await self._ready()).forget(debate_id)
 
     @property
     def _hall(self) -> Hall:

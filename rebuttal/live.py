@@ -27,7 +27,8 @@ from rebuttal.events import (
     TurnStarted,
 )
 from rebuttal.hall import Hall
-from rebuttal.orchestrator import GetModel, next_debater, run_debate
+from rebuttal.line import next_debater, seated
+from rebuttal.orchestrator import GetModel, run_debate
 from rebuttal.places import Place
 from rebuttal.records import USER, Debate, Debater, DebateState, Turn, Visitor, new_id, now
 from rebuttal.wish import check_length
@@ -79,6 +80,11 @@ class LiveDebate:
             return "finished"
         interrupted = isinstance(last, DebatePaused) and last.reason == "interrupted"
         return "interrupted" if interrupted else "paused"
+
+    @property
+    def table(self) -> Debate:
+        """The debate with those who sit at its table now."""
+        return seated(self.debate, self.turns)
 
     @property
     def running(self) -> bool:
@@ -199,7 +205,7 @@ class LiveDebate:
         """Refuse rounds that the debate would be too long with, notes that wait included."""
         users = [turn.rounds for turn in self.turns if turn.from_user]
         users += [bought for _, bought in self._notes] + [rounds]
-        turns = len(users) + sum(users) * len(self.debate.debaters)
+        turns = len(users) + sum(users) * len(self.table.debaters)
         check_length(turns, self._hall.settings.max_turns)
 
     # --- the task ---------------------------------------------------------------------------------
@@ -286,7 +292,7 @@ class LiveDebate:
         task.cancel()
         await asyncio.wait([task])
         text = self._broadcast.unfinished.strip()
-        debater = self.debate.debater(started.seat) if started else None
+        debater = self.table.debater(started.seat) if started else None
         said_already = started is not None and self.turns[-1].id == started.turn_id
         try:
             if started and debater and text and not said_already:
@@ -302,6 +308,7 @@ class LiveDebate:
             parent_id=self.turns[-1].id,
             speaker=started.seat,
             text=text,
+            persona=debater.persona.key,
             model=debater.model,
             finish="stopped",
             created_at=now(),
@@ -322,10 +329,12 @@ class LiveDebate:
     async def _keep_leftovers(self) -> None:
         while self._unkept:
             turn = self._unkept[0]
-            await self._store.add_turn(self.debate.id, turn)
+            turns = (*self.turns, turn)
+            finished = next_debater(self.debate, turns) is None
+            await self._store.add_turn(self.debate.id, turn, finished=finished)
             del self._unkept[0]
-            self.turns = (*self.turns, turn)
-            self.debate = self.debate.model_copy(update={"tip": turn.id})
+            self.turns = turns
+            self.debate = self.debate.model_copy(update={"tip": turn.id, "finished": finished})
             self._broadcast.publish(TurnFinished(turn=turn))
 
     async def _keep_notes(self) -> None:

@@ -40,6 +40,17 @@ class LiveDebates:
                 del self._users[debate_id]
             self._forget_idle()
 
+    @property
+    def running(self) -> frozenset[str]:
+        """The debates that speak, or wait in line for a place."""
+        return frozenset(key for key, live in self._debates.items() if live.running)
+
+    async def forget(self, debate_id: str) -> None:
+        """Stop it and know it no more, because it is deleted."""
+        if live := self._debates.get(debate_id):
+            await live.stop()
+            self._debates.pop(debate_id, None)
+
     async def close(self) -> None:
         """Stop them all; each keeps what was said."""
         await self._watchman.close()

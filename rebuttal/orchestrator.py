@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -22,10 +21,21 @@ from rebuttal.events import (
     TurnStarted,
     TurnWaiting,
 )
+from rebuttal.line import cast, next_debater, rounds_of, seated
 from rebuttal.material import Cleaner
 from rebuttal.prompts import Budget, Objection, View, ask_again, debater_messages
 from rebuttal.providers.base import ChatModel, Chunk, Options
-from rebuttal.records import Debate, Debater, Finish, Timings, Turn, Usage, new_id, now
+from rebuttal.records import (
+    Debate,
+    Debater,
+    Finish,
+    Sampling,
+    Timings,
+    Turn,
+    Usage,
+    new_id,
+    now,
+)
 from rebuttal.speech import NEAR_COPY, Speech, concedes, copied_share, whole_sentences
 
 SENTENCES = 3
@@ -33,18 +43,6 @@ SENTENCES = 3
 
 GetModel = Callable[[str], tuple[ChatModel, Model]]
 """From a model's label to what speaks and how the catalog wants it asked."""
-
-
-def next_debater(debate: Debate, turns: Sequence[Turn]) -> Debater | None:
-    """Whose turn it is: every turn of the user buys its ``rounds`` turns of every seat.
-
-    The seat that has spoken least comes first, in the order of the table; None when all that was
-    bought has been said.
-    """
-    bought = sum(turn.rounds for turn in turns if turn.from_user)
-    spoken = Counter(turn.speaker for turn in turns)
-    owed = [debater for debater in debate.debaters if spoken[debater.seat] < bought]
-    return min(owed, key=lambda debater: spoken[debater.seat], default=None)
 
 
 async def run_debate(
@@ -113,6 +111,16 @@ class _Speaking:
             problem = attempt.problem
             yield DebatePaused(reason="error", message=problem.message, hint=problem.hint)
 
+    @property
+    def table(self) -> tuple[Debater, ...]:
+        """Who sits there now."""
+        return seated(self.debate, self.turns).debaters
+
+    @property
+    def sampling(self) -> Sampling:
+        """How its model is asked."""
+        return self.debater.sampling or sampling_of(self.debater, self.model)
+
     async def _ask(self, attempt: _Attempt) -> AsyncGenerator[DebateEvent, None]:
         """Run the attempt; once more with a smaller view where the server counted more tokens."""
         try:
@@ -126,7 +134,7 @@ class _Speaking:
                     yield event
 
     def _view(self) -> View:
-        answer = min(self.model.max_tokens, self.context // 3)
+        answer = min(self.sampling.max_tokens, self.context // 3)
         budget = Budget(self.context, answer, self.model.history, self.scale)
         return debater_messages(self.debate, self.turns, self.debater, budget)
 
@@ -139,8 +147,7 @@ class _Speaking:
         return self._view()
 
     def _started(self, view: View) -> TurnStarted:
-        bought = sum(turn.rounds for turn in self.turns)
-        spoken = sum(turn.speaker == self.debater.seat for turn in self.turns)
+        spoken, bought = rounds_of(self.turns, self.debater)
         return TurnStarted(
             seat=self.debater.seat,
             turn_id=self.turn_id,
@@ -156,7 +163,7 @@ class _Speaking:
             return None
         if not attempt.text:
             return "nothing"
-        if len(self.debate.debaters) == 1:
+        if len(self.table) == 1:
             return None
         earlier = [turn.text for turn in self.turns if not turn.from_user]
         if copied_share(attempt.text, earlier) > NEAR_COPY:
@@ -169,6 +176,7 @@ class _Speaking:
             parent_id=self.turns[-1].id,
             speaker=self.debater.seat,
             text=attempt.text,
+            persona=self.debater.persona.key,
             model=self.debater.model,
             finish=attempt.finish,
             usage=attempt.usage,
@@ -184,6 +192,17 @@ _OBJECTIONS: dict[Objection, str] = {
 }
 
 
+def sampling_of(debater: Debater, model: Model) -> Sampling:
+    """How the catalog wants that debater's model asked."""
+    chosen = (debater.temperature, debater.persona.temperature, model.temperature)
+    return Sampling(
+        temperature=next(value for value in chosen if value is not None),
+        top_p=model.top_p,
+        max_tokens=model.max_tokens,
+        reasoning=model.reasoning,
+    )
+
+
 class _Attempt:
     """One answer of the model, as deltas and then as a cleaned text."""
 
@@ -192,8 +211,10 @@ class _Attempt:
         self._speaking = speaking
         self._options = _options(speaking, view, again=again)
         self._seat = speaking.debater.seat
-        others = [d.name for d in speaking.debate.debaters if d.seat != self._seat]
-        self._speech = Speech(speaking.debater.name, others, SENTENCES if others else 0)
+        everybody = cast(speaking.debate, speaking.turns).values()
+        others = [one.name for one in everybody if one.seat != self._seat]
+        alone = len(speaking.table) == 1
+        self._speech = Speech(speaking.debater.name, others, 0 if alone else SENTENCES)
         self._cleaner = Cleaner()
         self._last = Chunk()
         self._first_token: float | None = None
@@ -251,16 +272,15 @@ class _Attempt:
 
 
 def _options(speaking: _Speaking, view: View, *, again: bool) -> Options:
-    model, debater = speaking.model, speaking.debater
-    chosen = (debater.temperature, debater.persona.temperature, model.temperature)
-    temperature = next(value for value in chosen if value is not None)
+    sampling = speaking.sampling
+    temperature = sampling.temperature
     options = Options(
         temperature=temperature,
-        top_p=model.top_p,
-        max_tokens=min(model.max_tokens, speaking.context // 3),
+        top_p=sampling.top_p,
+        max_tokens=min(sampling.max_tokens, speaking.context // 3),
         seed=None if speaking.debate.seed is None else speaking.debate.seed + len(speaking.turns),
         stop=view.stops,
-        reasoning_effort=model.reasoning,
+        reasoning_effort=sampling.reasoning,
     )
     if not again:
         return options

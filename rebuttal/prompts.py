@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
 from rebuttal.errors import ContextOverflow
+from rebuttal.line import cast, seated
 from rebuttal.material import as_heard, without_marks
 from rebuttal.providers.base import Message
 from rebuttal.records import Debate, Debater, Turn
@@ -52,12 +53,14 @@ def debater_messages(
     last message are the same bytes as in the seat's view one turn earlier, except when the oldest
     rounds have to go. Raises ContextOverflow where not even the shortest view fits.
     """
+    names = {seat: _name(one) for seat, one in cast(debate, turns).items()}
+    debate = seated(debate, turns)
     # A chat is remembered whole, also by tiny models: there the past is what is talked about.
     history = budget.history if len(debate.debaters) > 1 else "whole"
     short = history == "last"
     system = Message("system", system_text(debate, debater, short))
     shown = examples(debate, debater)
-    exchanges = _exchanges(debate, turns, debater, short)
+    exchanges = _exchanges(debate, names, turns, debater, short)
     room = budget.context - budget.answer
     for dropped in _drops(len(exchanges), history):
         messages = (system, *shown, *_messages(exchanges[dropped:]))
@@ -273,13 +276,13 @@ class _Exchange:
 
 
 def _exchanges(
-    debate: Debate, turns: Sequence[Turn], debater: Debater, short: bool
+    debate: Debate, names: Mapping[str, str], turns: Sequence[Turn], debater: Debater, short: bool
 ) -> list[_Exchange]:
     own = [-1, *(i for i, turn in enumerate(turns) if turn.speaker == debater.seat), len(turns)]
     exchanges = []
     for spoken, (before, here) in enumerate(pairwise(own)):
         between = [turn for turn in turns[before + 1 : here] if turn.text.strip()]
-        heard = tuple(_line(debate, turn) for turn in between if turn.parent_id is not None)
+        heard = tuple(_line(names, turn) for turn in between if turn.parent_id is not None)
         if len(debate.debaters) == 1:
             cue = without_marks("\n\n".join(turn.text for turn in between)) or "Go on."
             heard = ()
@@ -290,9 +293,8 @@ def _exchanges(
     return exchanges
 
 
-def _line(debate: Debate, turn: Turn) -> str:
-    speaker = debate.debater(turn.speaker)
-    name = MODERATOR if turn.from_user else _name(speaker) if speaker else "Guest"
+def _line(names: Mapping[str, str], turn: Turn) -> str:
+    name = MODERATOR if turn.from_user else names.get(turn.speaker, "Guest")
     return f"[{name}]: {as_heard(turn.text)}"
 
 

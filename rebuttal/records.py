@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -52,6 +52,8 @@ class Visitor(Record):
     """What somebody who signed in is called. For show alone: it may change, and change hands."""
     operator: bool = False
     """Whoever runs this Rebuttal: sees every debate and is not limited."""
+    reads: str = ""
+    """The debate of somebody else that a link lets them read, by its id; nothing more."""
 
 
 OPERATOR = Visitor(owner="", operator=True)
@@ -68,6 +70,15 @@ class Seat(Record):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
 
 
+class Sampling(Record):
+    """How a debater's model is asked, as the catalog said when it took its seat."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)]
+    top_p: Annotated[float, Field(ge=0, le=1)]
+    max_tokens: Annotated[int, Field(ge=1)]
+    reasoning: str | None = None
+
+
 class Debater(Record):
     """A persona speaking through a model, at a seat. Roles are decided by ``seat`` alone."""
 
@@ -77,6 +88,10 @@ class Debater(Record):
     model: str
     stance: str | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    sampling: Sampling | None = None
+    """None for debaters of old, who are asked as the catalog says now."""
+    digest: Annotated[str, Field(max_length=128)] | None = None
+    """Which weights the model's name stood for, where its server tells."""
 
 
 class Usage(Record):
@@ -101,7 +116,8 @@ class Turn(Record):
     """One speech, of a seat or of the user.
 
     ``rounds`` belongs to the user's turns: how many turns of every seat it buys. The topic buys the
-    debate's rounds, a moderator's note none, "one more round" has no text and buys one.
+    debate's rounds, a moderator's note none, "one more round" has no text and buys one. So does
+    ``debaters``: who sits at the table from here on, with whom counting begins anew.
     """
 
     id: Id
@@ -109,7 +125,12 @@ class Turn(Record):
     speaker: str
     text: str
     rounds: Annotated[int, Field(ge=0)] = 0
+    debaters: Annotated[tuple[Debater, ...], Field(min_length=1)] | None = None
+    persona: str | None = None
+    """The key of the persona that spoke."""
     model: str | None = None
+    edited_from: Id | None = None
+    """The turn whose text a person has put into other words here."""
     finish: Finish = "stop"
     usage: Usage | None = None
     timings: Timings | None = None
@@ -131,7 +152,15 @@ class Debate(Record):
     language: str = "English"
     seed: int | None = None
     tip: Id
+    title: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """What its owner calls it, instead of the topic."""
+    pinned: bool = False
+    finished: bool = False
+    """Whether every turn that the main line owes has been spoken, as the store was last told."""
     forked_from: Id | None = None
+    """The debate of somebody else that this one was taken over from."""
+    rerun_of: Id | None = None
+    imported_at: datetime | None = None
     owner: str = ""
     own_keys: tuple[str, ...] = ()
     """Endpoints that the owner brought a key for. The keys themselves are kept nowhere."""
@@ -140,6 +169,70 @@ class Debate(Record):
     def debater(self, seat: str) -> Debater | None:
         """The debater at that seat, or None for the user and for seats of another branch."""
         return next((debater for debater in self.debaters if debater.seat == seat), None)
+
+
+class Search(Record):
+    """What to look for in a history. Every field that is given narrows it."""
+
+    text: Annotated[str, Field(max_length=400)] = ""
+    """Words that all stand in the topic, the title or the turns of a debate; the last one may be
+    the beginning of a word. Nothing in it is an operator."""
+    model: str | None = None
+    persona: str | None = None
+    """By its key."""
+    since: datetime | None = None
+    until: datetime | None = None
+    """Begun at or after ``since`` and before ``until``."""
+    finished: bool | None = None
+
+
+class Found(Record):
+    """A debate of a history. ``excerpt`` is plain text around what was looked for, or empty."""
+
+    debate: Debate
+    turns: int
+    """Turns on all its branches, the user's included."""
+    excerpt: str = ""
+
+
+class FoundPage(Record):
+    """A part of what was found, pinned debates first, then what was kept last."""
+
+    found: tuple[Found, ...]
+    more: str | None = None
+    """Leads to the next part; None at the end."""
+
+
+class Tally(Record):
+    """What a model said as a persona on a day (UTC). Tokens of turns that told none count as 0."""
+
+    day: date
+    model: str
+    persona: str
+    debates: int
+    turns: int
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    cost: float | None = None
+    """In the settings' currency, by the prices of now; None where there is no price."""
+
+
+TokenKind = Literal["link", "session"]
+
+
+class Token(Record):
+    """A secret that opens something, known here by its SHA-256 alone.
+
+    ``link``: reads the debate ``debate_id``. ``session``: is ``owner``, in any browser.
+    """
+
+    hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    kind: TokenKind
+    owner: str
+    debate_id: Id | None = None
+    created_at: datetime
+    expires_at: datetime | None = None
 
 
 DebateState = Literal["running", "paused", "interrupted", "finished"]

@@ -47,6 +47,10 @@ BY_PROFILE: dict[str, tuple[Any, Any, Any]] = {
     "running_per_network": (None, None, 6),
     "first_token_within": (120, 120, 45),
     "turn_within": (300, 300, 60),
+    # What is kept, and what comes in.
+    "keep_days": (None, None, 30),
+    "link_days": (None, 30, 30),
+    "max_import_kib": (65_536, 20_480, 1024),
     # Requests a minute, and event streams at once.
     "requests_per_visitor": (None, 1200, 600),
     "requests_per_network": (None, None, 2400),
@@ -114,8 +118,26 @@ class Settings(BaseSettings):
     )
     database: str | None = Field(
         None,
-        description="Where debates are kept: a postgresql:// address instead of SQLite.",
+        description="Where debates are kept: a postgresql:// or redis:// address; else SQLite.",
         repr=False,  # it holds a password
+    )
+    redis: str | None = Field(
+        None,
+        description="A redis:// address that carries live debates between several processes.",
+        repr=False,
+    )
+    redis_keep_hours: Annotated[float, Field(gt=0)] = Field(
+        168, description="Hours after its last turn that a debate is kept where Redis is the store."
+    )
+    redis_keep_turns: Annotated[int, Field(ge=10)] = Field(
+        400, description="Turns of one debate that are kept where Redis is the store."
+    )
+    keep_days: Count = Field(..., description="Days after its last turn that a debate is kept.")
+    link_days: Count = Field(
+        ..., description="Days that a read-only link to a debate works, unless less is asked for."
+    )
+    max_import_kib: Annotated[int, Field(ge=16, le=1_048_576)] = Field(
+        ..., description="What one import may carry, unpacked, in KiB."
     )
     weights: UserPath | None = Field(None, description="The GGUF file of the built-in model.")
     offline: bool = Field(False, description="Never fetch weights.")
@@ -307,9 +329,9 @@ def known_secrets() -> list[str]:
     except InvalidInput:
         named = dict(os.environ)
     secrets = [value for name, value in named.items() if value and _SECRET.search(name)]
-    database = named.get("REBUTTAL_DATABASE") or ""
-    with suppress(ValueError):
-        secrets.append(urlsplit(database).password or "")
+    for variable in ("REBUTTAL_DATABASE", "REBUTTAL_REDIS"):
+        with suppress(ValueError):
+            secrets.append(urlsplit(named.get(variable) or "").password or "")
     return secrets
 
 

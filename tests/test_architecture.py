@@ -31,6 +31,7 @@ FLOORS = {
         "rebuttal.metered",
         "rebuttal.budget",
         "rebuttal.rights",
+        "rebuttal.access",
     ),
     3: (
         "rebuttal.prompts",
@@ -62,6 +63,7 @@ FLOORS = {
         "rebuttal.material",
         "rebuttal.markdown",
         "rebuttal.redaction",
+        "rebuttal.line",
     ),
 }
 """A room is a module or a package; the longest name that fits is a module's room."""
@@ -81,6 +83,10 @@ NEIGHBOURS = {
     ("rebuttal.catalog", "rebuttal.strict_yaml"),
     ("rebuttal.markdown", "rebuttal.material"),
     ("rebuttal.redaction", "rebuttal.material"),
+    ("rebuttal.line", "rebuttal.records"),
+    ("rebuttal.access", "rebuttal.hall"),
+    ("rebuttal.access", "rebuttal.live"),
+    ("rebuttal.access", "rebuttal.rights"),
 }
 """Who may look into a room of its own floor."""
 

@@ -17,7 +17,8 @@ from rebuttal.events import (
     TurnStarted,
     TurnWaiting,
 )
-from rebuttal.orchestrator import next_debater, run_debate
+from rebuttal.line import next_debater
+from rebuttal.orchestrator import run_debate
 from rebuttal.providers.scripted import Line, ScriptedModel
 from rebuttal.records import USER, Debate, Turn
 from tests.debates import debate, debater, turns

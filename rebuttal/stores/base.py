@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal, Protocol, get_args
 
 from rebuttal.errors import NotFound
-from rebuttal.records import Debate, Turn
+from rebuttal.records import Debate, FoundPage, Search, Tally, Token, TokenKind, Turn
 
 
 def no_debate(debate_id: str) -> NotFound:
@@ -110,6 +110,7 @@ class DebateStore(Protocol):
     """Debates and their trees of turns. What a method has returned from survives a power cut.
 
     Every method raises StoreError where the disk or database refuses; nothing is half written.
+    A deleted debate is gone for every method but ``restore`` and ``purge``.
     """
 
     @property
@@ -117,22 +118,39 @@ class DebateStore(Protocol):
         """What was spent, in the same database."""
         ...
 
+    @property
+    def problem(self) -> str:
+        """What a person has to know about how debates are kept now, in a sentence; or empty."""
+        ...
+
+    # --- one debate -------------------------------------------------------------------------------
+
     async def add_debate(self, debate: Debate, first: Turn) -> None:
         """Keep a new debate with its first turn, ``debate.tip == first.id``."""
+        ...
+
+    async def add_debates(self, whole: Sequence[tuple[Debate, Sequence[Turn]]]) -> None:
+        """Keep whole debates, each with its tree (every parent before its children): all or none.
+
+        Raises InvalidInput for an id that is taken and for a tree that is none.
+        """
         ...
 
     async def get_debate(self, debate_id: str) -> Debate:
         """The debate with its present tip. Raises NotFound."""
         ...
 
-    async def list_debates(self, owner: str | None = None, limit: int = 50) -> list[Debate]:
-        """Newest first; all owners' where ``owner`` is None."""
+    async def change_debate(
+        self, debate_id: str, *, title: str | None = None, pinned: bool | None = None
+    ) -> None:
+        """Rename it (an empty title is none) or pin it; None leaves as it is. Raises NotFound."""
         ...
 
-    async def add_turn(self, debate_id: str, turn: Turn) -> None:
+    async def add_turn(self, debate_id: str, turn: Turn, *, finished: bool = False) -> None:
         """Append to the main line: the tip moves to ``turn``.
 
-        Raises StaleTip unless ``turn.parent_id`` is the tip, NotFound for an unknown debate.
+        ``finished`` is what the debate is from then on. Raises StaleTip unless ``turn.parent_id``
+        is the tip, NotFound for an unknown debate.
         """
         ...
 
@@ -144,15 +162,78 @@ class DebateStore(Protocol):
         """Every turn of the debate, branches included, oldest first. Raises NotFound."""
         ...
 
-    async def move_tip(self, debate_id: str, tip: str, expected: str) -> None:
+    async def move_tip(
+        self, debate_id: str, tip: str, expected: str, *, finished: bool = False
+    ) -> None:
         """Make ``tip``, a turn of this debate, the end of the main line.
 
         Raises StaleTip unless the tip was ``expected``, NotFound for an unknown debate or turn.
         """
         ...
 
-    async def delete_debate(self, debate_id: str) -> None:
-        """Forget the debate and its turns. Raises NotFound."""
+    async def delete_branch(self, debate_id: str, turn_id: str) -> None:
+        """Forget that turn and all that follow it.
+
+        Raises InvalidInput where the tip is among them, NotFound for an unknown debate or turn.
+        """
+        ...
+
+    # --- many -------------------------------------------------------------------------------------
+
+    async def search(
+        self, owner: str | None, search: Search, more: str | None = None, limit: int = 20
+    ) -> FoundPage:
+        """The owner's debates, everybody's where it is None; see FoundPage for the order.
+
+        ``more`` is that of an earlier page. Raises InvalidInput for one that is none.
+        """
+        ...
+
+    async def ids_of(self, owner: str) -> list[str]:
+        """Every debate of that owner."""
+        ...
+
+    async def delete(self, debate_ids: Sequence[str]) -> None:
+        """Hide these debates from now on, those that are there, until restored or purged."""
+        ...
+
+    async def restore(self, debate_ids: Sequence[str]) -> None:
+        """Bring back those of these that were deleted and are not purged. Twice is once."""
+        ...
+
+    async def doomed(self, older_than: datetime | None, deleted_before: datetime) -> list[Debate]:
+        """What a purge with these moments would forget: deleted, or begun, before them.
+
+        A debate counts as begun when its last turn was kept.
+        """
+        ...
+
+    async def purge(self, older_than: datetime | None, deleted_before: datetime) -> int:
+        """Forget these for good, with tokens that ended meanwhile; how many debates it were."""
+        ...
+
+    async def tallies(
+        self, owner: str | None, since: datetime, until: datetime
+    ) -> tuple[Tally, ...]:
+        """What was said in that time in the owner's debates, by day, model and persona."""
+        ...
+
+    # --- tokens -----------------------------------------------------------------------------------
+
+    async def add_token(self, token: Token) -> None:
+        """Keep it. A ``session`` takes the place of the owner's earlier one."""
+        ...
+
+    async def get_token(self, hash: str) -> Token | None:
+        """The token, unless it was dropped; whether it has expired is for the caller to see."""
+        ...
+
+    async def tokens(self, owner: str, kind: TokenKind) -> tuple[Token, ...]:
+        """Those of that owner, newest first."""
+        ...
+
+    async def drop_token(self, hash: str) -> None:
+        """Forget it, at once and for all processes. Twice is once."""
         ...
 
     async def close(self) -> None:

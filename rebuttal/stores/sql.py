@@ -101,14 +101,14 @@ class SqlStore:
             lambda connection: [debate_of(r) for r in connection.execute(query)]
         )
 
-    async def add_turn(self, debate_id: str, turn: Turn) -> None:
+    async def add_turn(self, debate_id: str, turn: Turn, *, finished: bool = False) -> None:
         row = turn_row(debate_id, turn)
 
         def work(connection: sa.Connection) -> None:
             claimed = connection.execute(
                 sa.update(DEBATES)
                 .where(DEBATES.c.id == known(debate_id), DEBATES.c.tip == turn.parent_id)
-                .values(tip=turn.id)
+                .values(tip=turn.id, finished=finished)
             )
             if not claimed.rowcount:
                 raise _stale_or_missing(connection, debate_id)
@@ -135,7 +135,9 @@ class SqlStore:
     async def get_tree(self, debate_id: str) -> tuple[Turn, ...]:
         return await self._turns(debate_id, TURNS.c.debate_id == known(debate_id))
 
-    async def move_tip(self, debate_id: str, tip: str, expected: str) -> None:
+    async def move_tip(
+        self, debate_id: str, tip: str, expected: str, *, finished: bool = False
+    ) -> None:
         turn = sa.select(TURNS.c.seq).where(
             TURNS.c.debate_id == known(debate_id), TURNS.c.id == known(tip)
         )
@@ -148,7 +150,7 @@ class SqlStore:
                     DEBATES.c.tip == known(expected),
                     turn.exists(),
                 )
-                .values(tip=known(tip))
+                .values(tip=known(tip), finished=finished)
             )
             if not moved.rowcount:
                 problem = _stale_or_missing(connection, debate_id)

@@ -30,7 +30,9 @@ class Moment(sa.types.TypeDecorator[datetime]):
             return value
         return value.astimezone(UTC).isoformat(timespec="microseconds")
 
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime:
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
         moment: datetime = datetime.fromisoformat(value) if isinstance(value, str) else value
         return moment.astimezone(UTC)
 
@@ -53,6 +55,12 @@ DEBATES = sa.Table(
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("own_keys", sa.Text, nullable=False, server_default=sa.text("'[]'")),
+    sa.Column("title", sa.Text),
+    sa.Column("pinned", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("finished", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("rerun_of", sa.Text),
+    sa.Column("imported_at", Moment),
+    sa.Column("deleted_at", Moment),
     sa.Index("debates_newest", "created_at", "seq"),
     sa.Index("debates_of_owner", "owner", "created_at", "seq"),
 )
@@ -74,6 +82,9 @@ TURNS = sa.Table(
     sa.Column("usage", sa.Text),
     sa.Column("timings", sa.Text),
     sa.Column("created_at", Moment, nullable=False),
+    sa.Column("debaters", sa.Text),
+    sa.Column("persona", sa.Text),
+    sa.Column("edited_from", sa.Text),
     sa.UniqueConstraint("debate_id", "id"),
     sa.ForeignKeyConstraint(["debate_id", "parent_id"], ["turns.debate_id", "turns.id"]),
     sa.Index("turns_of_parent", "debate_id", "parent_id"),
@@ -117,7 +128,7 @@ def debate_row(debate: Debate) -> dict[str, Any]:
 def debate_of(row: sa.Row[Any]) -> Debate:
     """The debate that ``row`` keeps. Raises ValueError where it was tampered with."""
     fields = row._asdict()
-    del fields["seq"]
+    del fields["seq"], fields["deleted_at"]
     fields["debaters"] = _DEBATERS.validate_json(fields["debaters"])
     fields["own_keys"] = _NAMES.validate_json(fields["own_keys"])
     return Debate(**fields)
@@ -127,8 +138,9 @@ def turn_row(debate_id: str, turn: Turn) -> dict[str, Any]:
     """Raises InvalidInput for what a database cannot keep."""
     _refuse_unstorable(turn)
     return {
-        **turn.model_dump(exclude={"usage", "timings"}),
+        **turn.model_dump(exclude={"usage", "timings", "debaters"}),
         "debate_id": debate_id,
+        "debaters": turn.debaters and _DEBATERS.dump_json(turn.debaters).decode(),
         "usage": turn.usage and turn.usage.model_dump_json(),
         "timings": turn.timings and turn.timings.model_dump_json(),
     }
@@ -138,7 +150,8 @@ def turn_of(row: sa.Row[Any]) -> Turn:
     """The turn that ``row`` keeps. Raises ValueError where it was tampered with."""
     fields = row._asdict()
     del fields["seq"], fields["debate_id"]
-    usage, timings = fields["usage"], fields["timings"]
+    usage, timings, debaters = fields["usage"], fields["timings"], fields["debaters"]
+    fields["debaters"] = debaters and _DEBATERS.validate_json(debaters)
     fields["usage"] = usage and Usage.model_validate_json(usage)
     fields["timings"] = timings and Timings.model_validate_json(timings)
     return Turn(**fields)
