@@ -4,14 +4,18 @@ from tests.built_in import built_in
 from tests.chromium import browser
 from tests.guarded import pages, strangers_page
 from tests.postgres import empty_postgres, postgres
+from tests.redis_server import empty_redis, frail_redis, redis_server
 from tests.stores import store, store_address
 
 __all__ = [
     "browser",
     "built_in",
     "empty_postgres",
+    "empty_redis",
+    "frail_redis",
     "pages",
     "postgres",
+    "redis_server",
     "store",
     "store_address",
     "strangers_page",
