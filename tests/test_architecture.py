@@ -22,7 +22,7 @@ FLOORS = {
     8: ("debate_app",),
     7: ("rebuttal", "rebuttal.__main__"),
     6: ("rebuttal.ui", "rebuttal.web", "rebuttal.cli"),
-    5: ("rebuttal.app", "rebuttal.models", "rebuttal.speakers"),
+    5: ("rebuttal.app", "rebuttal.files", "rebuttal.models", "rebuttal.speakers"),
     4: (
         "rebuttal.live",
         "rebuttal.live_debates",
@@ -38,7 +38,9 @@ FLOORS = {
         "rebuttal.speech",
         "rebuttal.broadcast",
         "rebuttal.export",
+        "rebuttal.intake",
         "rebuttal.wish",
+        "rebuttal.seats",
         "rebuttal.tariff",
         "rebuttal.places",
         "rebuttal.requests",
@@ -54,6 +56,7 @@ FLOORS = {
         "rebuttal.strict_yaml",
         "rebuttal.settings",
         "rebuttal.private_file",
+        "rebuttal.document",
         "rebuttal.providers.base",
         "rebuttal.stores.base",
     ),
@@ -64,6 +67,8 @@ FLOORS = {
         "rebuttal.markdown",
         "rebuttal.redaction",
         "rebuttal.line",
+        "rebuttal.colour",
+        "rebuttal.languages",
     ),
 }
 """A room is a module or a package; the longest name that fits is a module's room."""
@@ -76,8 +81,10 @@ NEIGHBOURS = {
     ("rebuttal.hall", "rebuttal.orchestrator"),
     ("rebuttal.metered", "rebuttal.budget"),
     ("rebuttal.tariff", "rebuttal.prompts"),
-    ("rebuttal.wish", "rebuttal.prompts"),
+    ("rebuttal.wish", "rebuttal.seats"),
+    ("rebuttal.seats", "rebuttal.prompts"),
     ("rebuttal.app", "rebuttal.models"),
+    ("rebuttal.app", "rebuttal.files"),
     ("rebuttal.app", "rebuttal.speakers"),
     ("rebuttal.speakers", "rebuttal.models"),
     ("rebuttal.catalog", "rebuttal.strict_yaml"),
@@ -108,6 +115,7 @@ HOMES = {
     "huggingface_hub": ("rebuttal.providers.weights",),
     "filelock": ("rebuttal.providers.weights", "rebuttal.private_file"),
     "itsdangerous": ("rebuttal.web.cookie",),
+    "markdown_it": ("rebuttal.export",),
     "argon2": ("rebuttal.users",),
     "yaml": ("rebuttal.strict_yaml",),
     "typer": ("rebuttal.cli", "rebuttal.__main__"),
@@ -123,7 +131,7 @@ HOMES = {
 
 HEAVY = (
     *("gradio", "fastapi", "starlette", "sqlalchemy", "alembic", "openai", "ollama", "xllamacpp"),
-    *("huggingface_hub", "yaml", "typer", "rich", "numpy", "pandas", "redis"),
+    *("huggingface_hub", "yaml", "typer", "rich", "numpy", "pandas", "redis", "markdown_it"),
 )
 
 

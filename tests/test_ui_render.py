@@ -10,6 +10,7 @@ from typing import get_args
 
 import pytest
 
+from rebuttal.colour import DAY, NIGHT, contrast, inks, seat_colours
 from rebuttal.errors import BudgetSpent, Busy, InvalidInput, NotAllowed
 from rebuttal.events import (
     ContextTrimmed,
@@ -23,11 +24,10 @@ from rebuttal.events import (
     TurnStarted,
     TurnWaiting,
 )
+from rebuttal.languages import LANGUAGES, language_choices
 from rebuttal.markdown import JOINER, safe_line, safe_markdown
 from rebuttal.records import Finish, Persona, Timings, Turn, Usage
 from rebuttal.ui import render
-from rebuttal.ui.colour import DAY, NIGHT, contrast, inks, seat_colours
-from rebuttal.ui.languages import LANGUAGES, language_choices
 from rebuttal.ui.render import (
     Transcript,
     details,

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rebuttal.colour import inks, seat_colours
 from rebuttal.errors import BudgetSpent, Busy, NotAllowed, RebuttalError
 from rebuttal.events import (
     ContextTrimmed,
@@ -20,10 +21,9 @@ from rebuttal.events import (
     TurnStarted,
 )
 from rebuttal.export import CUTS
+from rebuttal.languages import language_code
 from rebuttal.markdown import safe_line, safe_markdown
 from rebuttal.records import Debate, Turn
-from rebuttal.ui.colour import inks, seat_colours
-from rebuttal.ui.languages import language_code
 
 TOLD = ("stopped", "paused", "unwatched", "interrupted")
 """Reasons for a pause that the status line tells; any other has words of its own."""

@@ -10,11 +10,11 @@ from typing import Any
 import gradio as gr
 
 from rebuttal.app import DebateApp
+from rebuttal.languages import language_choices
 from rebuttal.records import ModelState, Visitor
 from rebuttal.ui import seating
 from rebuttal.ui.entries import Cards, ChosenModel, ChosenPersona, Form, Place
 from rebuttal.ui.examples import Example
-from rebuttal.ui.languages import language_choices
 from rebuttal.ui.mode import Mode
 from rebuttal.ui.notice import QUICK, Updates, explained, notice
 from rebuttal.ui.own_key import KeyFields, build_key_fields, wire_key_fields

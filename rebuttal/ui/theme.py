@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from rebuttal.ui.colour import DAY, NIGHT
+from rebuttal.colour import DAY, NIGHT
 
 HERE = Path(__file__).parent
 ICON = HERE / "favicon.svg"

@@ -1,4 +1,4 @@
-"""Colours for the debaters that can be read on both papers, the light and the dark."""
+"""Colours for debaters that can be read on both papers, the light and the dark."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 DAY = "#fbf9f5"
 NIGHT = "#181613"
-"""The two papers of the page; page.css uses the same."""
+"""The two papers; page.css and the exported page use the same."""
 CONTRAST = 4.6
 """A little over the 4.5 to 1 that WCAG AA asks for."""
 
