@@ -173,25 +173,25 @@ class DebateApp:
         resume may follow) until the watcher leaves. Raises NotFound.
         """
         async with (
-            self._open(debate_id, visitor) as live,
-            aclosing(live.watch(after)) as batches,
+            self._open_to_read(debate_id, visitor) as live,
+            aclosing(live.watch(after, reads=bool(visitor.reads))) as batches,
         ):
             async for batch in batches:
                 yield [self._rights.event(visitor, event) for event in batch]
 
     async def debate(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> Debate:
         """The debate with those who sit at its table now. Raises NotFound."""
-        async with self._open(debate_id, visitor) as live:
-            return live.table
+        async with self._open_to_read(debate_id, visitor) as live:
+            return self._rights.debate(visitor, live.table)
 
     async def state(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> DebateState:
         """Whether it runs, waits, was interrupted, or is finished."""
-        async with self._open(debate_id, visitor) as live:
+        async with self._open_to_read(debate_id, visitor) as live:
             return live.state
 
     async def transcript(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> tuple[Turn, ...]:
         """The main line: user's and debaters' turns from the topic to the tip."""
-        async with self._open(debate_id, visitor) as live:
+        async with self._open_to_read(debate_id, visitor) as live:
             return live.turns
 
     async def debates(self, limit: int = 50, *, visitor: Visitor = OPERATOR) -> list[Debate]:
@@ -307,6 +307,13 @@ class DebateApp:
     async def _open(self, debate_id: str, visitor: Visitor) -> AsyncIterator[LiveDebate]:
         async with (await self._ready()).open(debate_id) as live:
             if not self._rights.owns(visitor, live.debate):
+                raise no_debate(debate_id)
+            yield live
+
+    @asynccontextmanager
+    async def _open_to_read(self, debate_id: str, visitor: Visitor) -> AsyncIterator[LiveDebate]:
+        async with (await self._ready()).open(debate_id) as live:
+            if not self._rights.reads(visitor, live.debate):
                 raise no_debate(debate_id)
             yield live
 

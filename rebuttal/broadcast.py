@@ -20,6 +20,8 @@ MERGE_EVERY = 0.1
 """Seconds between two updates for one watcher, as long as few watch."""
 WAKE_EVERY = 0.5
 """Seconds after which a watcher hears from us even when nothing happened."""
+READERS = 50
+"""Readers of one debate who are told as often as few watchers are."""
 
 _NEW_TURN = TurnStarted | TurnDiscarded | TurnFinished | DebateRewound
 
@@ -29,12 +31,15 @@ class Broadcast:
 
     A watcher holds a place in each. A token therefore costs the same however many watch, and one
     that falls behind reads the finished turn instead of its pieces. ``on_watchers`` is called when
-    somebody comes or leaves. More watchers than ``full_pace`` share what so many would get, so that
-    nobody takes the processor by watching one debate in a thousand places.
+    a watcher comes or leaves. More watchers than ``full_pace`` share what so many would get, so
+    that nobody takes the processor by watching one debate in a thousand places. Readers are those
+    whom a link lets look on: they hear the same, at a pace that they share among themselves, and
+    are not counted as watchers.
     """
 
     def __init__(self, on_watchers: Callable[[], None], full_pace: int) -> None:
         self.watchers = 0
+        self.readers = 0
         self._on_watchers = on_watchers
         self._full_pace = full_pace
         self._log: list[DebateEvent] = []
@@ -69,7 +74,7 @@ class Broadcast:
         self._live_from = len(self._log)
 
     async def watch(
-        self, turns: Sequence[Turn], after: str | None
+        self, turns: Sequence[Turn], after: str | None, *, reads: bool = False
     ) -> AsyncGenerator[list[DebateEvent], None]:
         """The ``turns`` behind the one called ``after``, what is not forgotten, and then news.
 
@@ -79,8 +84,7 @@ class Broadcast:
         known = next((i for i, turn in enumerate(turns) if turn.id == after), -1)
         news: list[DebateEvent] = [TurnFinished(turn=turn) for turn in turns[known + 1 :]]
         at, piece = self._live_from, 0
-        self.watchers += 1
-        self._on_watchers()
+        self._count(1, reads)
         try:
             while True:
                 fresh, at, piece = self._news(at, piece)
@@ -88,13 +92,20 @@ class Broadcast:
                 news, yielded_at = [], loop.time()
                 if at == len(self._log) and piece == len(self._pieces):
                     await self._woken()
-                await asyncio.sleep(max(0.0, yielded_at + self._pace() - loop.time()))
+                await asyncio.sleep(max(0.0, yielded_at + self._pace(reads) - loop.time()))
         finally:
-            self.watchers -= 1
+            self._count(-1, reads)
+
+    def _count(self, step: int, reads: bool) -> None:
+        if reads:
+            self.readers += step
+        else:
+            self.watchers += step
             self._on_watchers()
 
-    def _pace(self) -> float:
-        return MERGE_EVERY * max(1.0, self.watchers / self._full_pace)
+    def _pace(self, reads: bool) -> float:
+        crowd = self.readers / READERS if reads else self.watchers / self._full_pace
+        return MERGE_EVERY * max(1.0, crowd)
 
     async def _woken(self) -> None:
         """Wait for the next event, at most WAKE_EVERY. Watchers with no news share one waker."""

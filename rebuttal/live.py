@@ -172,9 +172,11 @@ class LiveDebate:
             if self.running:
                 await self._cut(DebatePaused(reason="interrupted"))
 
-    async def watch(self, after: str | None = None) -> AsyncGenerator[list[DebateEvent], None]:
-        """See DebateApp.watch."""
-        async with aclosing(self._broadcast.watch(self.turns, after)) as batches:
+    async def watch(
+        self, after: str | None = None, *, reads: bool = False
+    ) -> AsyncGenerator[list[DebateEvent], None]:
+        """See DebateApp.watch. Who only ``reads`` keeps nothing running."""
+        async with aclosing(self._broadcast.watch(self.turns, after, reads=reads)) as batches:
             async for batch in batches:
                 yield batch
 

@@ -7,13 +7,24 @@ from typing import TypeVar
 
 from rebuttal.catalog import Catalog
 from rebuttal.errors import InvalidInput, NotAllowed
-from rebuttal.events import DebateEvent, DebatePaused, TurnWaiting
+from rebuttal.events import DebateEvent, DebatePaused, TurnDelta, TurnDiscarded, TurnWaiting
 from rebuttal.material import without_addresses
 from rebuttal.own_keys import check_own_keys
 from rebuttal.records import Debate, EndpointState, ModelState, Visitor
 from rebuttal.settings import Settings
 
 State = TypeVar("State", ModelState, EndpointState)
+
+_NAMING: Mapping[type[DebateEvent], tuple[str, ...]] = {
+    DebatePaused: ("message", "hint"),
+    TurnWaiting: ("reason",),
+}
+"""Words that may name an address."""
+_REASONS: Mapping[type[DebateEvent], tuple[str, ...]] = {
+    **_NAMING,
+    TurnDiscarded: ("reason",),
+    TurnDelta: ("reasoning",),
+}
 
 
 class Rights:
@@ -24,8 +35,21 @@ class Rights:
         self._catalog = catalog
 
     def owns(self, visitor: Visitor, debate: Debate) -> bool:
-        """Whether the debate is there for them at all."""
+        """Whether the debate is theirs to change; nothing is a mere reader's."""
+        if visitor.reads:
+            return False
         return visitor.operator or not self._settings.owners or debate.owner == visitor.owner
+
+    def reads(self, visitor: Visitor, debate: Debate) -> bool:
+        """Whether the debate is there for them at all."""
+        return visitor.reads == debate.id or self.owns(visitor, debate)
+
+    def debate(self, visitor: Visitor, debate: Debate) -> Debate:
+        """Without what is its owner's own, where a link lets them read it."""
+        if not visitor.reads:
+            return debate
+        private = {"owner": "", "title": None, "pinned": False, "own_keys": ()}
+        return debate.model_copy(update=private)
 
     def check_operator(self, visitor: Visitor) -> None:
         """Raises NotAllowed."""
@@ -64,8 +88,13 @@ class Rights:
         return tuple(state.model_copy(update=hidden) for state in shown)
 
     def event(self, visitor: Visitor, event: DebateEvent) -> DebateEvent:
-        """With endpoints by their names where they may not see addresses."""
-        words = {DebatePaused: ("message", "hint"), TurnWaiting: ("reason",)}.get(type(event), ())
+        """With endpoints by their names where they may not see addresses.
+
+        To a reader no reason is told: it can speak of its owner's budget or network.
+        """
+        if visitor.reads:
+            return event.model_copy(update=dict.fromkeys(_REASONS.get(type(event), ()), ""))
+        words = _NAMING.get(type(event), ())
         if not words or self._sees_addresses(visitor):
             return event
         places = self._catalog().endpoints.values()
@@ -74,7 +103,7 @@ class Rights:
         return event.model_copy(update=veiled)
 
     def _sees_addresses(self, visitor: Visitor) -> bool:
-        return visitor.operator or self._settings.show_addresses
+        return visitor.operator or (self._settings.show_addresses and not visitor.reads)
 
     def _shown(
         self, visitor: Visitor, states: Iterable[State], endpoint_of: Callable[[State], str]
