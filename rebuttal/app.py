@@ -15,6 +15,7 @@ from rebuttal.export import ExportFormat as ExportFormat
 from rebuttal.export import export_debate
 from rebuttal.hall import Hall
 from rebuttal.halt import check_halt
+from rebuttal.line import Pair, cast, line_to, seated, side_by_side
 from rebuttal.live import LiveDebate
 from rebuttal.live_debates import LiveDebates
 from rebuttal.models import Models
@@ -24,6 +25,7 @@ from rebuttal.providers.base import ChatModel, Progress
 from rebuttal.records import (
     OPERATOR,
     Debate,
+    Debater,
     DebateState,
     EndpointState,
     ModelState,
@@ -33,10 +35,11 @@ from rebuttal.records import (
 )
 from rebuttal.requests import Requests
 from rebuttal.rights import Rights
+from rebuttal.seats import Seating
 from rebuttal.settings import Settings
 from rebuttal.speakers import Speakers
 from rebuttal.stores.base import DebateStore, no_debate
-from rebuttal.wish import Wish, check_number, checked_text, kept_text
+from rebuttal.wish import MAX_SEATS, Again, Wish, check_number, checked_text, kept_text
 
 MOST_LISTED = 200
 """Debates that one visitor sees in a list."""
@@ -157,11 +160,6 @@ class DebateApp:
                 self._own_keys.keep(debate_id, keys)
             await live.resume(visitor)
 
-    async def regenerate(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> None:
-        """Leave the last turn of a debater on a side branch and have it spoken anew."""
-        async with self._open(debate_id, visitor) as live:
-            await live.regenerate(visitor)
-
     async def watch(
         self, debate_id: str, after: str | None = None, *, visitor: Visitor = OPERATOR
     ) -> AsyncGenerator[list[DebateEvent], None]:
@@ -207,6 +205,103 @@ class DebateApp:
         """The debate as text of that format."""
         async with self._open(debate_id, visitor) as live:
             return export_debate(live.debate, live.turns, format)
+
+    # --- its tree ---------------------------------------------------------------------------------
+
+    async def tree(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> tuple[Turn, ...]:
+        """Every turn on every branch, each behind its parent; ``line`` has walks through them."""
+        async with self._open(debate_id, visitor):
+            return await self._kept.get_tree(debate_id)
+
+    async def regenerate(
+        self, debate_id: str, turn_id: str | None = None, *, visitor: Visitor = OPERATOR
+    ) -> None:
+        """Have a debater's turn, the last one or any other, spoken anew and go on from there.
+
+        The turn and what followed it stay on a side branch. Like all that changes the main line
+        this raises InvalidInput while a turn is being spoken, and NotFound for an unknown turn.
+        """
+        async with self._open(debate_id, visitor) as live:
+            await live.regenerate(visitor, turn_id)
+
+    async def branch(
+        self,
+        debate_id: str,
+        after: str,
+        *,
+        seats: Sequence[Seat] | None = None,
+        text: str = "",
+        rounds: int | None = None,
+        visitor: Visitor = OPERATOR,
+    ) -> None:
+        """Go on behind the turn ``after``, whatever followed it before.
+
+        ``seats`` sit there from then on: whoever sat already keeps the seat, with this model.
+        ``text`` is a moderator's note to them. ``rounds`` are those that they speak; None: what is
+        owed there, or was left to the table before, and one where that is nothing.
+        """
+        if text.strip():
+            text = checked_text(text, "note")
+        check_number(rounds or 0, "rounds", 0, self.settings.max_rounds)
+        async with self._open(debate_id, visitor) as live:
+            table = await self._changed_table(live, after, seats, visitor) if seats else None
+            await live.branch(visitor, after, text.strip(), rounds, table)
+
+    async def edit(
+        self, debate_id: str, turn_id: str, text: str, *, visitor: Visitor = OPERATOR
+    ) -> None:
+        """Put any turn but the topic into other words and go on from there.
+
+        What was said stays on a side branch; the new turn is marked by ``edited_from``.
+        """
+        text = checked_text(text, "turn", self.settings.max_turn_chars)
+        async with self._open(debate_id, visitor) as live:
+            await live.edit(visitor, turn_id, text)
+
+    async def choose(self, debate_id: str, turn_id: str, *, visitor: Visitor = OPERATOR) -> None:
+        """Make the line through that turn, to the newest end behind it, the main line."""
+        async with self._open(debate_id, visitor) as live:
+            await live.choose(turn_id)
+
+    async def prune(self, debate_id: str, turn_id: str, *, visitor: Visitor = OPERATOR) -> None:
+        """Forget a turn and all that follow it; the past that other branches share stays."""
+        async with self._open(debate_id, visitor) as live:
+            await live.prune(turn_id)
+
+    async def rerun(
+        self,
+        debate_id: str,
+        *,
+        topic: str | None = None,
+        rounds: int | None = None,
+        language: str | None = None,
+        seed: int | None = None,
+        seats: Mapping[str, Seat] | None = None,
+        keys: Mapping[str, str] | None = None,
+        visitor: Visitor = OPERATOR,
+    ) -> str:
+        """Run a debate from its topic again, as it began or with changes (``seats`` by seat).
+
+        Everybody is asked with the sampling of then. ``Debater.digest`` of both tells whether a
+        model's name stands for other weights now. Returns the new id; raises like ``start``.
+        """
+        again = Again(topic, rounds, language, seed, dict(seats or {}), dict(keys or {}))
+        again.check(self.settings)
+        async with self._open(debate_id, visitor) as live:
+            old = live.debate
+        self._rights.check_keys(visitor, again.keys, tuple(again.keys))
+        seating = self._seating(visitor, tuple(again.keys))
+        place = self._places.take(visitor)
+        with place.left_on_error():
+            debate, first = again.begin(old, visitor.owner, seating)
+            return await self._begin(debate, first, again.keys, visitor, place)
+
+    async def compare(
+        self, first_id: str, second_id: str, *, visitor: Visitor = OPERATOR
+    ) -> list[Pair]:
+        """The main lines of two debates turn by turn."""
+        first = await self.transcript(first_id, visitor=visitor)
+        return side_by_side(first, await self.transcript(second_id, visitor=visitor))
 
     # --- the operator's ---------------------------------------------------------------------------
 
@@ -322,23 +417,37 @@ class DebateApp:
         self._rights.check_keys(visitor, wish.keys, tuple(wish.keys))
         place = self._places.take(visitor)  # before anything that takes time: a flood ends here
         with place.left_on_error():
-            return await self._begin(wish, visitor, place)
+            seating = self._seating(visitor, tuple(wish.keys))
+            debate, first = wish.begin(visitor.owner, seating)
+            return await self._begin(debate, first, wish.keys, visitor, place)
 
-    async def _begin(self, wish: Wish, visitor: Visitor, place: Place) -> str:
-        own = tuple(wish.keys)
-        debate, first = wish.begin(
-            visitor.owner, self.catalog, lambda label: self._speakers.seat(label, visitor, own)
-        )
+    async def _begin(
+        self, debate: Debate, first: Turn, keys: Mapping[str, str], visitor: Visitor, place: Place
+    ) -> str:
         lives = await self._ready()
         await check_halt(self._kept.ledger)
         room = self._speakers.least(debate, visitor)
         await self._budget.charge(visitor, debate.id, kept_text(debate), room)
-        await self._kept.add_debate(debate, first)
-        if own:
-            self._own_keys.keep(debate.id, wish.keys)
+        table = await self._speakers.settled(debate.debaters)
+        await self._kept.add_debate(debate.model_copy(update={"debaters": table}), first)
+        if keys:
+            self._own_keys.keep(debate.id, keys)
         async with lives.open(debate.id) as live:
             await live.begin(visitor, place)
         return debate.id
+
+    def _seating(self, visitor: Visitor, own_keys: tuple[str, ...]) -> Seating:
+        return Seating(self.catalog, lambda label: self._speakers.seat(label, visitor, own_keys))
+
+    async def _changed_table(
+        self, live: LiveDebate, after: str, seats: Sequence[Seat], visitor: Visitor
+    ) -> tuple[Debater, ...]:
+        check_number(len(seats), "seats", 1, MAX_SEATS)
+        debate, tree = live.debate, await self._kept.get_tree(live.debate.id)
+        present = seated(debate, line_to(tree, after)).debaters
+        seating = self._seating(visitor, debate.own_keys)
+        table = seating.changed_table(debate.topic, present, cast(debate, tree), seats)
+        return await self._speakers.settled(table)
 
 
 def _open_store(settings: Settings) -> DebateStore:

@@ -39,6 +39,22 @@ def next_debater(debate: Debate, line: Sequence[Turn]) -> Debater | None:
     return min(owed, key=lambda one: spoken[one.seat], default=None)
 
 
+def turns_owed(debate: Debate, line: Sequence[Turn]) -> int:
+    """Turns that are bought and not spoken."""
+    counted = line[_table_at(line) :]
+    bought = sum(turn.rounds for turn in counted if turn.from_user)
+    spoken = Counter(turn.speaker for turn in counted)
+    return sum(max(bought - spoken[one.seat], 0) for one in seated(debate, line).debaters)
+
+
+def rounds_left(debate: Debate, line: Sequence[Turn]) -> int:
+    """Rounds that are bought and not spoken to their end."""
+    counted = line[_table_at(line) :]
+    bought = sum(turn.rounds for turn in counted if turn.from_user)
+    spoken = Counter(turn.speaker for turn in counted)
+    return bought - min(spoken[one.seat] for one in seated(debate, line).debaters)
+
+
 def rounds_of(line: Sequence[Turn], debater: Debater) -> tuple[int, int]:
     """Rounds that the debater has spoken and those that were bought, of the whole line.
 

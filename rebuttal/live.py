@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, nullcontext, suppress
 from typing import Literal
 
@@ -14,6 +14,7 @@ from rebuttal.errors import (
     Busy,
     InvalidInput,
     NotAllowed,
+    NotFound,
     RebuttalError,
     StoreError,
 )
@@ -27,11 +28,19 @@ from rebuttal.events import (
     TurnStarted,
 )
 from rebuttal.hall import Hall
-from rebuttal.line import next_debater, seated
+from rebuttal.line import (
+    below,
+    end_below,
+    line_to,
+    next_debater,
+    rounds_left,
+    seated,
+    turns_owed,
+)
 from rebuttal.orchestrator import GetModel, run_debate
 from rebuttal.places import Place
 from rebuttal.records import USER, Debate, Debater, DebateState, Turn, Visitor, new_id, now
-from rebuttal.wish import check_length
+from rebuttal.wish import check_length, spoken_text
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +61,15 @@ class LiveDebate:
         turns: tuple[Turn, ...],
         hall: Hall,
         on_begin: Callable[[], None],
+        aside: int = 0,
     ) -> None:
         self.debate = debate
         self.turns = turns
         self._hall = hall
         self._store = hall.store
         self._on_begin = on_begin
+        self._aside = aside
+        """Turns that are not on the main line."""
         one_owner = hall.settings.owners
         self._broadcast = Broadcast(self._watch_over, FULL_PACE_OF_ONE if one_owner else FULL_PACE)
         self._started: TurnStarted | None = None
@@ -147,22 +159,76 @@ class LiveDebate:
             else:
                 self._rest()
 
-    async def regenerate(self, visitor: Visitor) -> None:
-        """Leave the last debater's turn on a side branch and speak it anew."""
+    async def regenerate(self, visitor: Visitor, turn_id: str | None = None) -> None:
+        """Leave a debater's turn, the last one or any other, aside and speak it anew."""
         async with self._lock:
-            if self.running:
-                raise InvalidInput("A turn is being spoken.", "Stop it first.")
-            await self._keep_leftovers()
-            last = self.turns[-1]
-            if last.from_user or last.parent_id is None:
-                raise InvalidInput("No debater spoke last.", "There is no turn to say again.")
-            place = await self._hall.enter(visitor)
-            with place.left_on_error():
-                await self._store.move_tip(self.debate.id, last.parent_id, expected=last.id)
-            self.turns = self.turns[:-1]
-            self.debate = self.debate.model_copy(update={"tip": last.parent_id})
-            self._broadcast.publish(DebateRewound(tip=last.parent_id))
-            self._go_on(visitor, place)
+            tree = await self._tree()
+            turn = _turn(tree, turn_id or self.turns[-1].id, self.debate.id)
+            if turn.from_user or turn.parent_id is None:
+                raise InvalidInput("No debater said that.", "There is no turn to say again.")
+            await self._go_from(tree, turn.parent_id, None, visitor)
+
+    async def branch(
+        self,
+        visitor: Visitor,
+        after: str,
+        text: str = "",
+        rounds: int | None = None,
+        table: tuple[Debater, ...] | None = None,
+    ) -> None:
+        """Go on behind any turn: as it is, with a word of the user's, or with another table.
+
+        Without a number of rounds a new table gets those that were left, and one at least; so it is
+        where nothing is owed there.
+        """
+        async with self._lock:
+            tree = await self._tree()
+            line = line_to(tree, _turn(tree, after, self.debate.id).id)
+            if rounds is None and (table or next_debater(self.debate, line) is None):
+                rounds = max(rounds_left(self.debate, line), 1)
+            said = None
+            if text or table or rounds:
+                said = self._user_turn(text, rounds or 0, after)
+                said = said.model_copy(update={"debaters": table})
+            await self._go_from(tree, after, said, visitor)
+
+    async def edit(self, visitor: Visitor, turn_id: str, text: str) -> None:
+        """Put a turn into other words, beside the one that was said, and go on from there."""
+        async with self._lock:
+            tree = await self._tree()
+            turn = _turn(tree, turn_id, self.debate.id)
+            if turn.parent_id is None:
+                raise InvalidInput("The topic cannot be edited.", "Run it again with another.")
+            new = {"id": new_id(), "text": text, "edited_from": turn.id, "created_at": now()}
+            whole = {"finish": "stop", "usage": None, "timings": None}
+            said = turn.model_copy(update={**new, **whole})
+            await self._go_from(tree, turn.parent_id, said, visitor)
+
+    async def choose(self, turn_id: str) -> None:
+        """Make the line through that turn, to its newest end, the main line."""
+        async with self._lock:
+            tree = await self._tree()
+            _turn(tree, turn_id, self.debate.id)
+            await self._rewind(tree, line_to(tree, end_below(tree, turn_id)))
+            self._rest()
+
+    async def prune(self, turn_id: str) -> None:
+        """Forget that turn and all that follow it; what others share with it stays.
+
+        Where the main line went through it, the newest line beside it takes its place.
+        """
+        async with self._lock:
+            tree = await self._tree()
+            turn = _turn(tree, turn_id, self.debate.id)
+            if turn.parent_id is None:
+                raise InvalidInput("Everything follows the topic.", "Delete the whole debate.")
+            lost = below(tree, turn_id)
+            left = [one for one in tree if one.id not in lost]
+            if self.debate.tip in lost:
+                await self._rewind(left, line_to(left, end_below(left, turn.parent_id)))
+            await self._store.delete_branch(self.debate.id, turn_id)
+            self._aside = len(left) - len(self.turns)
+            self._rest()
 
     async def close(self) -> None:
         """Cut and keep, because the process ends; the next one may resume."""
@@ -205,10 +271,50 @@ class LiveDebate:
 
     def _check_length(self, rounds: int) -> None:
         """Refuse rounds that the debate would be too long with, notes that wait included."""
-        users = [turn.rounds for turn in self.turns if turn.from_user]
-        users += [bought for _, bought in self._notes] + [rounds]
-        turns = len(users) + sum(users) * len(self.table.debaters)
+        notes = [bought for _, bought in self._notes] + [rounds]
+        turns = self._aside + len(self.turns) + turns_owed(self.debate, self.turns)
+        turns += len(notes) + sum(notes) * len(self.table.debaters)
         check_length(turns, self._hall.settings.max_turns)
+
+    # --- the tree -------------------------------------------------------------------------------
+
+    async def _tree(self) -> list[Turn]:
+        """All turns, with nothing unkept. Raises InvalidInput while somebody speaks."""
+        if self.running:
+            raise InvalidInput("A turn is being spoken.", "Stop it first.")
+        await self._keep_leftovers()
+        return list(await self._store.get_tree(self.debate.id))
+
+    async def _go_from(
+        self, tree: Sequence[Turn], after: str, said: Turn | None, visitor: Visitor
+    ) -> None:
+        """End the main line at ``after``, append what is ``said``, and speak what is owed then."""
+        line = line_to(tree, after)
+        whole = (*line, said) if said else line
+        owed = turns_owed(self.debate, whole)
+        check_length(len(tree) + owed + (said is not None), self._hall.settings.max_turns)
+        if said:
+            await self._hall.charge(visitor, self.debate.id, spoken_text(said))
+        place = await self._hall.enter(visitor) if owed else None
+        with place.left_on_error() if place else nullcontext():
+            await self._rewind(tree, line)
+            if said:
+                await self._keep(said)
+        if place:
+            self._go_on(visitor, place)
+        else:
+            self._rest()
+
+    async def _rewind(self, tree: Sequence[Turn], line: tuple[Turn, ...]) -> None:
+        """Make ``line`` the main line."""
+        tip, was = line[-1].id, self.debate.tip
+        if tip == was:
+            return
+        finished = next_debater(self.debate, line) is None
+        await self._store.move_tip(self.debate.id, tip, expected=was, finished=finished)
+        self.turns, self._aside = line, len(tree) - len(line)
+        self.debate = self.debate.model_copy(update={"tip": tip, "finished": finished})
+        self._broadcast.publish(DebateRewound(tip=tip))
 
     # --- the task ---------------------------------------------------------------------------------
 
@@ -344,8 +450,9 @@ class LiveDebate:
             text, rounds = self._notes.pop(0)
             await self._keep(self._user_turn(text, rounds))
 
-    def _user_turn(self, text: str, rounds: int) -> Turn:
-        parent = self._unkept[-1].id if self._unkept else self.turns[-1].id
+    def _user_turn(self, text: str, rounds: int, parent: str | None = None) -> Turn:
+        last = self._unkept[-1] if self._unkept else self.turns[-1]
+        parent = parent or last.id
         return Turn(
             id=new_id(), parent_id=parent, speaker=USER, text=text, rounds=rounds, created_at=now()
         )
@@ -359,6 +466,13 @@ class LiveDebate:
             if owed:
                 reason = DebatePaused(reason="paused" if was_running else "interrupted")
         self._broadcast.publish(reason or DebateFinished())
+
+
+def _turn(tree: Sequence[Turn], turn_id: str, debate_id: str) -> Turn:
+    for turn in tree:
+        if turn.id == turn_id:
+            return turn
+    raise NotFound(f"debate {debate_id!r} has no turn {turn_id!r}")
 
 
 def _error(error: RebuttalError) -> DebatePaused:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from rebuttal.errors import BudgetSpent
 from rebuttal.hall import Hall
 from rebuttal.halt import Watchman
+from rebuttal.line import line_to
 from rebuttal.live import LiveDebate
 
 AT_REST = 16
@@ -67,8 +68,10 @@ class LiveDebates:
 
     async def _read(self, debate_id: str) -> LiveDebate:
         debate = await self._hall.store.get_debate(debate_id)
-        turns = await self._hall.store.get_turns(debate_id)
-        live = LiveDebate(debate, turns, self._hall, self._watchman.wake)
+        tree = await self._hall.store.get_tree(debate_id)
+        line = line_to(tree, debate.tip)
+        aside = len(tree) - len(line)
+        live = LiveDebate(debate, line, self._hall, self._watchman.wake, aside)
         self._debates[debate_id] = live
         return live
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 REPORT_FRESH = 10.0
 """Seconds for which an endpoint's answer about its models is good."""
+DIGEST_WITHIN = 1.0
+"""Seconds that a debate waits to learn which weights a server has."""
 MOST_REPORTED = 300
 """Models of one endpoint that are offered beyond the file; routers report thousands."""
 
@@ -38,6 +40,7 @@ class _Installed:
     size: int | None = None
     context: int | None = None
     loaded: bool = False
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,20 @@ class Models:
         needed = endpoint.needs_key and model.label not in self._given
         return bool(needed and endpoint.key and not read_key(endpoint.key))
 
+    async def digest(self, label: str) -> str | None:
+        """Which weights the label stands for now; None where that is not known at once."""
+        model = self.find(label)
+        endpoint = self._catalog.endpoint_of(model)
+        if label in self._given or endpoint.api == "openai":
+            return None
+        if endpoint.api == "embedded":
+            own = self._settings.weights is not None
+            return None if own or model.weights is None else model.weights.sha256
+        with suppress(TimeoutError):
+            report = await asyncio.wait_for(asyncio.shield(self._report(endpoint)), DIGEST_WITHIN)
+            return next((i.digest for i in report.installed if _is(i, model)), None)
+        return None
+
     def _connect(self, model: Model, own_key: str | None = None) -> ChatModel:
         endpoint = self._catalog.endpoint_of(model)
         if endpoint.api == "embedded":
@@ -180,7 +197,7 @@ class Models:
             return _usable(model).model_copy(update={"usable": False, "reason": report.problem})
         if endpoint.api != "ollama":
             return _usable(model)
-        installed = next((i for i in report.installed if _full(i.name) == _full(model.model)), None)
+        installed = next((i for i in report.installed if _is(i, model)), None)
         if installed is None:
             reason = f"not pulled; pull it on the Models tab or with: ollama pull {model.model}"
             missing = {"usable": False, "reason": reason, "can_pull": True}
@@ -244,7 +261,7 @@ class Models:
             raise InvalidInput(f"no key; set {endpoint.key} in the environment or in .env")
         if endpoint.api == "ollama":
             found = await self._server(endpoint).installed()
-            return [_Installed(m.name, m.size, m.context, m.loaded) for m in found]
+            return [_Installed(m.name, m.size, m.context, m.loaded, m.digest) for m in found]
         if not endpoint.lists_models:
             return []
         from rebuttal.providers.openai_compatible import list_models
@@ -338,6 +355,10 @@ def _of_server(model: Model, installed: _Installed) -> ModelState:
             "context": installed.context or model.context,
         }
     )
+
+
+def _is(installed: _Installed, model: Model) -> bool:
+    return _full(installed.name) == _full(model.model)
 
 
 def _full(name: str) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 from rebuttal.budget import Budget
 from rebuttal.catalog import Model
 from rebuttal.errors import KeyRejected, NotAllowed
 from rebuttal.metered import Account, Metered
 from rebuttal.models import Models
-from rebuttal.orchestrator import GetModel
+from rebuttal.orchestrator import GetModel, sampling_of
 from rebuttal.own_keys import OwnKeys
 from rebuttal.providers.base import ChatModel
-from rebuttal.records import Debate, Visitor
+from rebuttal.records import Debate, Debater, Visitor
 from rebuttal.settings import Settings
 from rebuttal.stores.base import Cost
 from rebuttal.tariff import price
@@ -36,6 +39,19 @@ class Speakers:
         if model.endpoint not in own_keys and not visitor.operator and self._settings.own_keys:
             self._check_key(model)
         return model.label
+
+    async def settled(self, table: Sequence[Debater]) -> tuple[Debater, ...]:
+        """The table with how each model is asked from now on, and which weights it stands for."""
+        digests = await asyncio.gather(*(self._models.digest(one.model) for one in table))
+        return tuple(
+            one.model_copy(
+                update={
+                    "sampling": one.sampling or sampling_of(one, self._models.find(one.model)),
+                    "digest": digest,
+                }
+            )
+            for one, digest in zip(table, digests, strict=True)
+        )
 
     def _allowed(self, label: str, visitor: Visitor, own_keys: tuple[str, ...]) -> Model:
         if not (visitor.operator or self._settings.any_model or self._models.is_listed(label)):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rebuttal.catalog import Catalog
 from rebuttal.errors import InvalidInput
 from rebuttal.material import clean
-from rebuttal.prompts import default_stances
-from rebuttal.records import USER, Debate, Debater, Persona, Seat, Turn, new_id, now
+from rebuttal.records import USER, Debate, Seat, Turn, new_id, now
+from rebuttal.seats import Seating
 from rebuttal.settings import Settings
 
 MAX_SEATS = 6
@@ -39,15 +38,13 @@ class Wish:
         check_number(self.seed or 0, "seed", 0, MAX_SEED)
         check_length(1 + self.rounds * len(self.seats), settings.max_turns)
 
-    def begin(
-        self, owner: str, catalog: Catalog, label_of: Callable[[str], str]
-    ) -> tuple[Debate, Turn]:
+    def begin(self, owner: str, seating: Seating) -> tuple[Debate, Turn]:
         """The debate and the turn that opens it. Raises NotFound."""
         topic, moment, first = checked_text(self.topic, "topic"), now(), new_id()
         debate = Debate(
             id=new_id(),
             topic=topic,
-            debaters=_debaters(topic, self.seats, catalog, label_of),
+            debaters=seating.table(topic, self.seats),
             rounds=self.rounds,
             language=checked_text(self.language, "language", MAX_LANGUAGE),
             seed=self.seed,
@@ -56,15 +53,54 @@ class Wish:
             own_keys=tuple(self.keys),
             created_at=moment,
         )
-        opening = Turn(
-            id=first,
-            parent_id=None,
-            speaker=USER,
-            text=topic,
-            rounds=self.rounds,
-            created_at=moment,
+        return debate, _opening(debate)
+
+
+@dataclass(frozen=True)
+class Again:
+    """A debate to be run once more; what is None stays as it was. ``seats`` is by seat."""
+
+    topic: str | None = None
+    rounds: int | None = None
+    language: str | None = None
+    seed: int | None = None
+    seats: Mapping[str, Seat] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def check(self, settings: Settings) -> None:
+        """Raises InvalidInput for what cannot be, whatever the debate was."""
+        check_number(self.seed or 0, "seed", 0, MAX_SEED)
+        if self.rounds is not None:
+            check_number(self.rounds, "rounds", 1, settings.max_rounds)
+
+    def begin(self, debate: Debate, owner: str, seating: Seating) -> tuple[Debate, Turn]:
+        """A new debate of ``owner`` like that one, and the turn that opens it. Raises NotFound."""
+        topic = checked_text(self.topic or debate.topic, "topic")
+        again = Debate(
+            id=new_id(),
+            topic=topic,
+            debaters=seating.same_table(debate.topic, topic, debate.debaters, self.seats),
+            rounds=self.rounds or debate.rounds,
+            language=checked_text(self.language or debate.language, "language", MAX_LANGUAGE),
+            seed=debate.seed if self.seed is None else self.seed,
+            tip=new_id(),
+            rerun_of=debate.id,
+            owner=owner,
+            own_keys=tuple(self.keys),
+            created_at=now(),
         )
-        return debate, opening
+        return again, _opening(again)
+
+
+def _opening(debate: Debate) -> Turn:
+    return Turn(
+        id=debate.tip,
+        parent_id=None,
+        speaker=USER,
+        text=debate.topic,
+        rounds=debate.rounds,
+        created_at=debate.created_at,
+    )
 
 
 def checked_text(text: str, noun: str, longest: int = MAX_TEXT) -> str:
@@ -84,6 +120,12 @@ def kept_text(debate: Debate) -> str:
     return "\n".join((debate.topic, *said))
 
 
+def spoken_text(turn: Turn) -> str:
+    """Everything that a person said with a turn of theirs."""
+    said = (f"{one.stance} {one.persona.instructions}" for one in turn.debaters or ())
+    return "\n".join((turn.text, *said)).strip()
+
+
 def check_number(number: int, noun: str, least: int, most: int) -> None:
     """Raises InvalidInput where it is not between these two."""
     if not least <= number <= most:
@@ -97,28 +139,3 @@ def check_length(turns: int, most: int) -> None:
         raise InvalidInput(
             f"The debate would have {turns} turns; {most} are allowed.", "Begin another debate."
         )
-
-
-def _debaters(
-    topic: str, seats: Sequence[Seat], catalog: Catalog, label_of: Callable[[str], str]
-) -> tuple[Debater, ...]:
-    stances = default_stances(topic, len(seats))
-    personas = [_persona(seat, catalog) for seat in seats]
-    names = [persona.name for persona in personas]
-    return tuple(
-        Debater(
-            seat=f"seat{number + 1}",
-            name=name if names.count(name) == 1 else f"{name} {names[:number].count(name) + 1}",
-            persona=personas[number],
-            model=label_of(seat.model),
-            stance=clean(seat.stance or "").strip() or stances[number],
-            temperature=seat.temperature,
-        )
-        for number, (seat, name) in enumerate(zip(seats, names, strict=True))
-    )
-
-
-def _persona(seat: Seat, catalog: Catalog) -> Persona:
-    persona = catalog.persona(seat.persona)
-    instructions = clean(seat.instructions or "").strip()
-    return persona.model_copy(update={"instructions": instructions}) if instructions else persona

@@ -31,13 +31,14 @@ DEFAULT_CONTEXT = 4096
 
 @dataclass(frozen=True, slots=True)
 class InstalledModel:
-    """A model that the server has. ``size`` is bytes on disk; the rest is None unless loaded."""
+    """A model that the server has. ``size`` is bytes on disk; two are None unless it is loaded."""
 
     name: str
     size: int | None = None
     loaded: bool = False
     context: int | None = None
     loaded_bytes: int | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class OllamaServer:
                         here is not None,
                         here.context_length if here else None,
                         here.size if here else None,
+                        one.digest,
                     )
                 )
         return found
