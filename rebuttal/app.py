@@ -16,6 +16,7 @@ from rebuttal.export import export_debate
 from rebuttal.hall import Hall
 from rebuttal.halt import check_halt
 from rebuttal.line import Pair, cast, line_to, seated, side_by_side
+from rebuttal.links import Links
 from rebuttal.live import LiveDebate
 from rebuttal.live_debates import LiveDebates
 from rebuttal.models import Models
@@ -83,6 +84,8 @@ class DebateApp:
             lambda: self._live.running if self._live else frozenset(),
             self._forget,
         )
+        self.links = Links(self._access)
+        """Read-only links to debates, and histories that an address opens."""
 
     async def __aenter__(self) -> DebateApp:
         return self

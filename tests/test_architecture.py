@@ -22,7 +22,7 @@ FLOORS = {
     8: ("debate_app",),
     7: ("rebuttal", "rebuttal.__main__"),
     6: ("rebuttal.ui", "rebuttal.web", "rebuttal.cli"),
-    5: ("rebuttal.app", "rebuttal.files", "rebuttal.models", "rebuttal.speakers"),
+    5: ("rebuttal.app", "rebuttal.links", "rebuttal.files", "rebuttal.models", "rebuttal.speakers"),
     4: (
         "rebuttal.live",
         "rebuttal.live_debates",
@@ -86,6 +86,7 @@ NEIGHBOURS = {
     ("rebuttal.app", "rebuttal.models"),
     ("rebuttal.app", "rebuttal.files"),
     ("rebuttal.app", "rebuttal.speakers"),
+    ("rebuttal.app", "rebuttal.links"),
     ("rebuttal.speakers", "rebuttal.models"),
     ("rebuttal.catalog", "rebuttal.strict_yaml"),
     ("rebuttal.markdown", "rebuttal.material"),
