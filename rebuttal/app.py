@@ -185,6 +185,11 @@ class DebateApp:
         async with self._open_to_read(debate_id, visitor) as live:
             return self._rights.debate(visitor, live.table)
 
+    async def origin(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> Debate:
+        """The debate with those who sat at its table when it began. Raises NotFound."""
+        async with self._open_to_read(debate_id, visitor) as live:
+            return self._rights.debate(visitor, live.debate)
+
     async def state(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> DebateState:
         """Whether it runs, waits, was interrupted, or is finished."""
         async with self._open_to_read(debate_id, visitor) as live:
