@@ -48,7 +48,8 @@ def _cleaned(value: object) -> object:
     return clean(value) if isinstance(value, str) else value
 
 
-def _one_line(text: str) -> str:
+def in_one_line(text: str) -> str:
+    """Without line ends and runs of blanks."""
     return " ".join(text.split())
 
 
@@ -92,7 +93,7 @@ Label = Annotated[str, Field(max_length=300), Clean]
 KnownPersona = Annotated[PersonaKey, AfterValidator(_known_persona)]
 KnownModel = Annotated[Label, AfterValidator(_known_model)]
 Rounds = Annotated[int, Field(ge=1), AfterValidator(_allowed_rounds)]
-Language = Annotated[str, Field(max_length=60), AfterValidator(_one_line), Clean]
+Language = Annotated[str, Field(max_length=60), AfterValidator(in_one_line), Clean]
 SeatCount = Annotated[int, Field(ge=1, le=MAX_SEATS)]
 Key = Annotated[
     str, Field(max_length=500, pattern=r"^[!-~]*$", repr=False), BeforeValidator(_stripped)

@@ -28,6 +28,14 @@ NAMES = {
     "key": "The key",
     "ticket": "The debate's ticket",
     "streaming": "Word by word",
+    "text": "What is looked for",
+    "state": "The state",
+    "since": "From",
+    "until": "To",
+    "zone": "The clock",
+    "order": "The order",
+    "trail": "The page",
+    "days": "The time",
 }
 """How a field is called on the page."""
 
