@@ -163,7 +163,8 @@ def test_a_cut_turn_says_what_cut_it(format: ExportFormat, finish: Finish, words
 @pytest.mark.parametrize("format", ["md", "txt"])
 def test_one_more_round_is_told_without_words(format: ExportFormat) -> None:
     more = Turn(id="n2", parent_id="t3", speaker="user", text="", rounds=1, created_at=NOON)
-    text = export_debate(debate(), [*turns(), more], format)
+    table = debate().model_copy(update={"tip": "n2"})
+    text = export_debate(table, [*turns(), more], format)
     assert "Follow-up" in text
     assert "(1 more round)" in text
 

@@ -1,0 +1,1 @@
+"""Documents that come in: read within bounds, checked, and made into debates of the visitor's."""
