@@ -22,16 +22,14 @@ from rebuttal.stores.sql_database import Database, Work
 from rebuttal.stores.sql_ledger import SqlLedger
 from rebuttal.stores.sql_rows import (
     DEBATES,
-    MAX_INT,
     SPENDINGS,
     TURNS,
     debate_of,
     debate_row,
-    is_storable,
-    known,
     turn_of,
     turn_row,
 )
+from rebuttal.stores.storable import MAX_INT, is_storable, known
 
 T = TypeVar("T")
 

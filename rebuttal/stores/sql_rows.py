@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
-from rebuttal.errors import InvalidInput
-from rebuttal.records import Debate, Debater, Record, Timings, Turn, Usage
-
-MAX_INT = 2**63 - 1
+from rebuttal.records import Debate, Debater, Timings, Turn, Usage
+from rebuttal.stores.storable import refuse_unstorable
 
 _DEBATERS = TypeAdapter(tuple[Debater, ...])
 _NAMES = TypeAdapter(tuple[str, ...])
@@ -119,7 +115,7 @@ HALTS = sa.Table(
 
 def debate_row(debate: Debate) -> dict[str, Any]:
     """Raises InvalidInput for what a database cannot keep."""
-    _refuse_unstorable(debate)
+    refuse_unstorable(debate)
     debaters = _DEBATERS.dump_json(debate.debaters).decode()
     own_keys = _NAMES.dump_json(debate.own_keys).decode()
     return {**debate.model_dump(), "debaters": debaters, "own_keys": own_keys}
@@ -136,7 +132,7 @@ def debate_of(row: sa.Row[Any]) -> Debate:
 
 def turn_row(debate_id: str, turn: Turn) -> dict[str, Any]:
     """Raises InvalidInput for what a database cannot keep."""
-    _refuse_unstorable(turn)
+    refuse_unstorable(turn)
     return {
         **turn.model_dump(exclude={"usage", "timings", "debaters"}),
         "debate_id": debate_id,
@@ -155,45 +151,3 @@ def turn_of(row: sa.Row[Any]) -> Turn:
     fields["usage"] = usage and Usage.model_validate_json(usage)
     fields["timings"] = timings and Timings.model_validate_json(timings)
     return Turn(**fields)
-
-
-def known(key: str) -> str:
-    """``key`` where a database can look for it, else an id that nothing has."""
-    return key if is_storable(key) else ""
-
-
-def is_storable(value: object) -> bool:
-    """Whether SQLite and PostgreSQL both keep this text, number or moment as it is."""
-    match value:
-        case str():
-            return "\0" not in value and value.encode(errors="ignore").decode() == value
-        case int():
-            return abs(value) <= MAX_INT
-        case float():
-            return math.isfinite(value)
-        case datetime():
-            return value.tzinfo is not None
-        case _:
-            return True
-
-
-def _refuse_unstorable(record: Record) -> None:
-    for field, value in _leaves(record.model_dump(), ""):
-        if not is_storable(value):
-            what = "text" if isinstance(value, str) else repr(value)
-            raise InvalidInput(
-                f"{field.lstrip('.')}: this {what} cannot be stored",
-                "Text holds no NUL and no half character; a number has 64 bits; a moment has a "
-                "time zone.",
-            )
-
-
-def _leaves(value: object, field: str) -> Iterator[tuple[str, object]]:
-    if isinstance(value, dict):
-        for key, part in value.items():
-            yield from _leaves(part, f"{field}.{key}")
-    elif isinstance(value, tuple):
-        for number, part in enumerate(value):
-            yield from _leaves(part, f"{field}.{number}")
-    else:
-        yield field, value

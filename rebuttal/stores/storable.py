@@ -1,0 +1,55 @@
+"""What every store keeps, and what none does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import datetime
+
+from rebuttal.errors import InvalidInput
+from rebuttal.records import Record
+
+MAX_INT = 2**63 - 1
+
+
+def known(key: str) -> str:
+    """``key`` where a store can look for it, else an id that nothing has."""
+    return key if is_storable(key) else ""
+
+
+def is_storable(value: object) -> bool:
+    """Whether every store keeps this text, number or moment as it is."""
+    match value:
+        case str():
+            return "\0" not in value and value.encode(errors="ignore").decode() == value
+        case int():
+            return abs(value) <= MAX_INT
+        case float():
+            return math.isfinite(value)
+        case datetime():
+            return value.tzinfo is not None
+        case _:
+            return True
+
+
+def refuse_unstorable(record: Record) -> None:
+    """Raises InvalidInput naming the field."""
+    for field, value in _leaves(record.model_dump(), ""):
+        if not is_storable(value):
+            what = "text" if isinstance(value, str) else repr(value)
+            raise InvalidInput(
+                f"{field.lstrip('.')}: this {what} cannot be stored",
+                "Text holds no NUL and no half character; a number has 64 bits; a moment has a "
+                "time zone.",
+            )
+
+
+def _leaves(value: object, field: str) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _leaves(part, f"{field}.{key}")
+    elif isinstance(value, tuple):
+        for number, part in enumerate(value):
+            yield from _leaves(part, f"{field}.{number}")
+    else:
+        yield field, value
