@@ -29,7 +29,6 @@ from rebuttal.markdown import JOINER, safe_line, safe_markdown
 from rebuttal.records import Finish, Persona, Timings, Turn, Usage
 from rebuttal.ui import render
 from rebuttal.ui.render import (
-    Transcript,
     details,
     heading,
     patience,
@@ -38,6 +37,7 @@ from rebuttal.ui.render import (
     voices,
 )
 from rebuttal.ui.spoken import RESTS, LiveTurn
+from rebuttal.ui.transcript import Transcript
 from tests.debates import debate, debater, turns
 
 
@@ -176,7 +176,8 @@ def test_a_mere_go_on_shows_nothing() -> None:
     transcript = Transcript(debate())
     transcript.restart(turns(("a", "One.")))
     before = transcript.markdown()
-    transcript.add(turns()[0].model_copy(update={"parent_id": "t1", "text": "", "rounds": 1}))
+    go_on = {"id": "t2", "parent_id": "t1", "text": "", "rounds": 1}
+    transcript.add(turns()[0].model_copy(update=go_on))
     assert transcript.markdown() == before
 
 
@@ -323,7 +324,7 @@ def test_a_rewind_takes_the_live_turn_back() -> None:
     live = LiveTurn(debate())
     live.take(TurnFinished(turn=turns(("a", "One."))[1]), 1.0)
     live.take(DebateRewound(tip="t0"), 2.0)
-    live.restart(turns())
+    live.rewind("t0", turns())
     assert live.markdown() == ""
 
 

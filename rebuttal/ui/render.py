@@ -1,4 +1,4 @@
-"""Events -> what the page shows: the settled transcript, the turn being spoken, and the heading.
+"""What the page shows of a debate: a turn, the heading, and words about problems.
 
 All of it is Markdown with a few tags of ours around the words of others, which ``safe_markdown``
 has made harmless. Classes are those of page.css.
@@ -6,27 +6,17 @@ has made harmless. Classes are those of page.css.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rebuttal.colour import inks, seat_colours
 from rebuttal.errors import BudgetSpent, Busy, NotAllowed, RebuttalError
-from rebuttal.events import (
-    ContextTrimmed,
-    DebateEvent,
-    DebatePaused,
-    DebateWaiting,
-    TurnFinished,
-    TurnStarted,
-)
+from rebuttal.events import TurnStarted
 from rebuttal.export import CUTS
 from rebuttal.languages import language_code
-from rebuttal.markdown import safe_line, safe_markdown
-from rebuttal.records import Debate, Turn
+from rebuttal.markdown import safe_line
+from rebuttal.records import Debate, Debater, Turn
 
-TOLD = ("stopped", "paused", "unwatched", "interrupted")
-"""Reasons for a pause that the status line tells; any other has words of its own."""
 SHORT_STANCE = 18
 """Characters of a stance that also stands beside every turn; a longer one is in the heading."""
 
@@ -42,8 +32,14 @@ class Voice:
 
 
 def voices(debate: Debate) -> dict[str, Voice]:
-    """Each seat's looks; no two seats share a colour."""
-    colours = seat_colours([debater.persona.colour for debater in debate.debaters])
+    """The looks of those at the table by seat; no two share a colour."""
+    return looks(debate.debaters)
+
+
+def looks(debaters: Iterable[Debater]) -> dict[str, Voice]:
+    """Each seat's looks. Who comes later changes nothing for those before."""
+    seats = list(debaters)
+    colours = seat_colours([debater.persona.colour for debater in seats])
     return {
         debater.seat: Voice(
             name=safe_line(debater.name),
@@ -51,19 +47,28 @@ def voices(debate: Debate) -> dict[str, Voice]:
             stance=safe_line(debater.stance or ""),
             style="--day:{};--night:{}".format(*inks(colour)),
         )
-        for debater, colour in zip(debate.debaters, colours, strict=True)
+        for debater, colour in zip(seats, colours, strict=True)
     }
 
 
 def speech(
-    debate: Debate, voice: Voice, words: str, *, number: int, round_: int, opens: bool, foot: str
+    language: str,
+    voice: Voice,
+    words: str,
+    *,
+    number: int,
+    round_: int,
+    opens: bool,
+    foot: str,
+    turn_id: str = "",
 ) -> str:
     """A debater's turn. ``number`` counts the debaters' turns; ``opens``: the first of its round.
 
     Odd and even turns differ in a class, so that the page can hide the copy of a finished turn that
-    the live part still shows once the settled part has it, whichever arrives first.
+    the live part still shows once the settled part has it, whichever arrives first. ``turn_id``
+    lets page.js put what can be done with the turn beside it.
     """
-    marks = f"turn {'odd' if number % 2 else 'even'}"
+    marks = f"turn {'odd' if number % 2 else 'even'}{marked(turn_id)}"
     opening = f'<p class="round">Round {round_}</p>' if opens else ""
     brief = voice.stance if len(voice.stance) <= SHORT_STANCE else ""
     stance = f' <span class="stance">{brief}</span>' if brief else ""
@@ -71,13 +76,25 @@ def speech(
         f'<article class="{marks}" style="{voice.style}">{opening}'
         f'<h3 class="who"><span class="face">{voice.emoji}</span> '
         f'<span class="name">{voice.name}</span>{stance}</h3>'
-        f'<div class="words" lang="{language_code(debate.language)}">\n\n'
+        f'<div class="words" lang="{language_code(language)}">\n\n'
         f"{words}\n\n</div>{foot}</article>\n\n"
     )
 
 
-def details(turn: Turn) -> str:
-    """The small print under a turn: model, tokens, speed, and how it ended."""
+def marked(turn_id: str) -> str:
+    """A further class, by which page.js knows the turn."""
+    return f" t-{turn_id}" if turn_id else ""
+
+
+def details(turn: Turn, ways: str = "") -> str:
+    """The small print under a turn: model, tokens, speed, and how it ended; then ``ways``."""
+    return f'<p class="how">{" · ".join(facts(turn))}{ways}</p>'
+
+
+def facts(turn: Turn) -> list[str]:
+    """What is known of how a turn was spoken. Its words may be a person's."""
+    if turn.edited_from:
+        return ['<span class="edited">edited by you</span>']
     usage, timings = turn.usage, turn.timings
     tokens = usage.completion_tokens if usage else None
     parts = [safe_line(turn.model or "")]
@@ -91,7 +108,7 @@ def details(turn: Turn) -> str:
             parts.append(f"first word after {timings.first_token:.1f} s")
     cut = CUTS.get(turn.finish)
     ending = f'<span class="cut">{cut}</span>' if cut else "complete"
-    return f'<p class="how">{" · ".join([part for part in parts if part] + [ending])}</p>'
+    return [part for part in parts if part] + [ending]
 
 
 def pace(tokens_per_second: float) -> str:
@@ -100,15 +117,22 @@ def pace(tokens_per_second: float) -> str:
 
 
 def heading(
-    debate: Debate, meters: dict[str, TurnStarted], speaking: str | None, owned: bool = False
+    debate: Debate,
+    meters: Mapping[str, TurnStarted],
+    speaking: str | None,
+    owned: bool = False,
+    *,
+    looks: Mapping[str, Voice] | None = None,
+    descent: str = "",
 ) -> str:
     """The topic, and who sits at the table with how much of its context is in use.
 
-    ``owned``: the link to it leads nobody else here.
+    ``owned``: the link to it leads nobody else here. ``looks`` are those of all its branches;
+    ``descent`` says where the debate comes from.
     """
     where = "in this browser" if debate.owner.startswith("c:") else "where you are signed in"
     reach = f" (opens {where})" if owned else ""
-    players, looks = [], voices(debate)
+    players, looks = [], {**voices(debate), **(looks or {})}
     for debater in debate.debaters:
         voice = looks[debater.seat]
         now = " speaking" if debater.seat == speaking else ""
@@ -121,9 +145,15 @@ def heading(
         )
     return (
         f'<h2 class="topic" lang="{language_code(debate.language)}">{safe_line(debate.topic)}</h2>'
-        f'<ul class="players">{"".join(players)}</ul>'
+        f'<ul class="players">{"".join(players)}</ul>{descent}'
         f'<a class="permalink" href="?debate={debate.id}">Link to this debate{reach}</a>'
     )
+
+
+def act(order: str, words: str, unseen: str = "", look: str = "") -> str:
+    """A button that page.js passes on as that order; ``unseen`` says more to those who listen."""
+    more = f'<span class="unseen"> {unseen}</span>' if unseen else ""
+    return f'<button type="button" class="do {look}" value="{order}">{words}{more}</button>'
 
 
 def trouble(message: str, hint: str = "") -> str:
@@ -155,108 +185,6 @@ def in_line(position: int) -> str:
 def remark(text: str) -> str:
     """A quiet line between turns."""
     return f'<p class="aside">{safe_line(text)}</p>\n\n'
-
-
-class Transcript:
-    """What has been said. ``take`` events and ask for ``markdown``; a turn is rendered once."""
-
-    def __init__(self, debate: Debate) -> None:
-        self.debate = debate
-        self._voices = voices(debate)
-        self.restart()
-
-    def restart(self, turns: Sequence[Turn] = ()) -> None:
-        """Forget what was taken and begin with these turns."""
-        self._blocks: list[str] = []
-        self._said: Counter[str] = Counter()
-        self._left_out: dict[str, int] = {}
-        self._last = -1
-        self._trouble = ""
-        self.can_regenerate = False
-        """Whether a debater spoke last."""
-        self.announcement = ""
-        """What to tell those who listen instead of look."""
-        for turn in turns:
-            self.add(turn)
-
-    @property
-    def spoken(self) -> int:
-        """Turns of debaters so far."""
-        return self._said.total()
-
-    def take(self, event: DebateEvent) -> bool:
-        """Whether the event changed what is shown."""
-        if isinstance(event, TurnFinished):
-            self._trouble = ""
-            self.add(event.turn)
-        elif isinstance(event, ContextTrimmed):
-            return self._trim(event)
-        elif isinstance(event, DebatePaused) and event.message and event.reason not in TOLD:
-            said = trouble if event.reason == "error" else patience
-            self._trouble = said(event.message, event.hint)
-        elif isinstance(event, DebateWaiting):
-            self._trouble, self.announcement = "", in_line(event.position)
-        elif isinstance(event, TurnStarted) and self._trouble:
-            self._trouble = ""
-        else:
-            return False
-        return True
-
-    def markdown(self) -> str:
-        """The whole transcript; its last turn of a debater carries the class ``last``."""
-        blocks = list(self._blocks)
-        if self._last >= 0:
-            blocks[self._last] = blocks[self._last].replace('class="turn ', 'class="turn last ', 1)
-        return "".join(blocks) + self._trouble
-
-    def add(self, turn: Turn) -> str:
-        """The turn's block, empty for one that shows nothing: the topic, or a mere "go on"."""
-        block = ""
-        self.can_regenerate = turn.speaker in self._voices
-        if self.can_regenerate:
-            block = self.speech(turn.speaker, safe_markdown(turn.text), details(turn))
-            self._said[turn.speaker] += 1
-            self._last = len(self._blocks)
-            self.announcement = f"{self._voices[turn.speaker].name} has spoken."
-        elif turn.parent_id is not None and turn.text.strip():
-            block = self._note(turn.text)
-        if block:
-            self._blocks.append(block)
-        return block
-
-    def speech(self, seat: str, words: str, foot: str) -> str:
-        """A turn of that seat as the next one of this transcript."""
-        round_ = self._said[seat] + 1
-        opens = len(self.debate.debaters) > 1 and round_ > max(self._said.values(), default=0)
-        return speech(
-            self.debate,
-            self._voices[seat],
-            words,
-            number=self.spoken + 1,
-            round_=round_,
-            opens=opens,
-            foot=foot,
-        )
-
-    def _note(self, text: str) -> str:
-        who = "You" if len(self.debate.debaters) == 1 else "The moderator"
-        return (
-            f'<article class="note"><h3 class="who">{who}</h3><div class="words">\n\n'
-            f"{safe_markdown(text)}\n\n</div></article>\n\n"
-        )
-
-    def _trim(self, event: ContextTrimmed) -> bool:
-        if self._left_out.get(event.seat) == event.left_out:
-            return False
-        self._left_out[event.seat] = event.left_out
-        turns = "turn" if event.left_out == 1 else f"{event.left_out} turns"
-        voice = self._voices.get(event.seat)
-        name = voice.name if voice else event.seat
-        self._blocks.append(
-            f'<p class="aside">{name} no longer sees the oldest {turns}: '
-            f"its context of {event.context:,} tokens is full.</p>\n\n"
-        )
-        return True
 
 
 def _meter(started: TurnStarted | None) -> str:

@@ -19,7 +19,8 @@ from rebuttal.events import (
 )
 from rebuttal.markdown import safe_line, safe_markdown
 from rebuttal.records import Debate, Turn
-from rebuttal.ui.render import Transcript, in_line, pace
+from rebuttal.ui.render import in_line, pace
+from rebuttal.ui.transcript import Transcript
 
 BYTES_PER_TOKEN = 4
 """A guess, good enough for a speed shown while the server has not counted yet."""
@@ -79,20 +80,19 @@ class _Saying:
 class LiveTurn:
     """What is being said. ``at`` is always seconds of one clock, as ``time.monotonic`` gives."""
 
-    def __init__(self, debate: Debate, streaming: bool = True) -> None:
-        self.debate = debate
+    def __init__(self, origin: Debate, streaming: bool = True, tree: Sequence[Turn] = ()) -> None:
         self.resting = False
         """Whether the last thing heard is that nobody speaks."""
         self._streaming = streaming
-        self._told = Transcript(debate)
+        self._told = Transcript(origin, tree)
         self._before = ""
         self._saying: _Saying | None = None
         self._late = True
         self._rest = "Opening the debate"
 
-    def restart(self, turns: Sequence[Turn]) -> None:
-        """The transcript became another one."""
-        self._told.restart(turns)
+    def rewind(self, tip: str, tree: Sequence[Turn]) -> None:
+        """The transcript became the line of ``tree`` that ends there."""
+        self._told.rewind(tip, tree)
         self._before, self._saying = "", None
 
     def caught_up(self) -> None:
@@ -117,7 +117,8 @@ class LiveTurn:
         elif isinstance(event, DebatePaused):
             self._stop(RESTS[event.reason])
         elif isinstance(event, DebateFinished):
-            self._stop("The debate is over." if len(self.debate.debaters) > 1 else "Done.")
+            alone = len(self._told.table.debaters) == 1
+            self._stop("Done." if alone else "The debate is over.")
 
     def markdown(self) -> str:
         """The turn before, which the page hides once it is settled, and the one being spoken."""
@@ -134,7 +135,7 @@ class LiveTurn:
         if self._saying is None:
             return _line(self._rest, "resting" if self.resting else "busy", [])
         saying = self._saying
-        debater = self.debate.debater(saying.started.seat)
+        debater = self._told.table.debater(saying.started.seat)
         name = debater.name if debater else saying.started.seat
         if saying.first_at is not None:
             return _line(f"{name} is speaking", "busy", saying.facts(at))

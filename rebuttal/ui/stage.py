@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from rebuttal.app import DebateApp, ExportFormat
+from rebuttal.errors import NotFound
 from rebuttal.events import (
     DebateEvent,
     DebateFinished,
@@ -21,12 +22,14 @@ from rebuttal.events import (
     TurnStarted,
 )
 from rebuttal.records import Debate, Visitor, new_id
+from rebuttal.ui.branching import descent
 from rebuttal.ui.entries import Hear, Look
 from rebuttal.ui.mode import Mode
 from rebuttal.ui.notice import QUICK, WATCHING, Updates, explained, notice, streamed
 from rebuttal.ui.own_key import KeyFields, build_key_fields, wire_key_fields
-from rebuttal.ui.render import Transcript, heading, refusal
+from rebuttal.ui.render import heading, refusal
 from rebuttal.ui.spoken import LiveTurn
+from rebuttal.ui.transcript import Transcript
 
 TELLING = (DebateWaiting, TurnStarted, DebateFinished, DebatePaused)
 """Events after which other buttons make sense, or another seat is marked."""
@@ -142,8 +145,9 @@ async def _settled(
     app: DebateApp, stage: Stage, debate_id: str, visitor: Visitor
 ) -> AsyncGenerator[Updates, None]:
     """What changes once or twice a turn; ends when the debate rests."""
-    debate = await app.debate(debate_id, visitor=visitor)
-    transcript = Transcript(debate)
+    debate = await app.origin(debate_id, visitor=visitor)
+    transcript = Transcript(debate, await app.tree(debate_id, visitor=visitor))
+    lineage = descent(debate, await _earlier(app, debate, visitor))
     meters: dict[str, TurnStarted] = {}
     speaking, rest = "", "running"
     async with aclosing(app.watch(debate_id, visitor=visitor)) as batches:
@@ -151,7 +155,7 @@ async def _settled(
             changed = False
             for event in batch:
                 if isinstance(event, DebateRewound):
-                    transcript.restart(await app.transcript(debate_id, visitor=visitor))
+                    transcript.rewind(event.tip, await app.tree(debate_id, visitor=visitor))
                     changed = True
                 if isinstance(event, TurnStarted):
                     meters[event.seat] = event
@@ -160,7 +164,14 @@ async def _settled(
                 changed = changed or isinstance(event, TELLING)
             if changed:
                 yield {
-                    stage.heading: heading(debate, meters, speaking, app.settings.owners),
+                    stage.heading: heading(
+                        transcript.table,
+                        meters,
+                        speaking,
+                        app.settings.owners,
+                        looks=transcript.voices,
+                        descent=lineage,
+                    ),
                     stage.transcript: transcript.markdown(),
                     stage.announcer: transcript.announcement,
                     **_shown(stage, rest, transcript.can_regenerate),
@@ -168,6 +179,16 @@ async def _settled(
                 }
             if rest != "running":
                 return
+
+
+async def _earlier(app: DebateApp, debate: Debate, visitor: Visitor) -> Debate | None:
+    """The debate that this one runs again, if it is still there for the visitor."""
+    if debate.rerun_of is None:
+        return None
+    try:
+        return await app.origin(debate.rerun_of, visitor=visitor)
+    except NotFound:
+        return None
 
 
 def _standing(event: DebateEvent, speaking: str, rest: str) -> tuple[str, str]:
@@ -188,14 +209,15 @@ async def _spoken(
 ) -> AsyncGenerator[tuple[str, str], None]:
     """The live turn and the status line, up to ten times a second; ends when the debate rests."""
     debate_id = asked.debate_id
-    live = LiveTurn(await app.debate(debate_id, visitor=visitor), asked.streaming)
+    origin = await app.origin(debate_id, visitor=visitor)
+    live = LiveTurn(origin, asked.streaming, await app.tree(debate_id, visitor=visitor))
     shown = ("", "")
     async with aclosing(app.watch(debate_id, visitor=visitor)) as batches:
         async for batch in batches:
             for event in batch:
                 live.take(event, time.monotonic())
                 if isinstance(event, DebateRewound):
-                    live.restart(await app.transcript(debate_id, visitor=visitor))
+                    live.rewind(event.tip, await app.tree(debate_id, visitor=visitor))
             live.caught_up()
             news = live.markdown(), live.status(time.monotonic())
             if news != shown:
