@@ -14,19 +14,17 @@ from rebuttal.events import DebateEvent
 from rebuttal.export import ExportFormat as ExportFormat
 from rebuttal.export import export_debate
 from rebuttal.hall import Hall
-from rebuttal.halt import check_halt
-from rebuttal.line import Pair, cast, line_to, seated, side_by_side
+from rebuttal.line import Pair, side_by_side
 from rebuttal.links import Links
 from rebuttal.live import LiveDebate
 from rebuttal.live_debates import LiveDebates
 from rebuttal.models import Models
 from rebuttal.own_keys import OwnKeys
-from rebuttal.places import Place, Places
+from rebuttal.places import Places
 from rebuttal.providers.base import ChatModel, Progress
 from rebuttal.records import (
     OPERATOR,
     Debate,
-    Debater,
     DebateState,
     EndpointState,
     ModelState,
@@ -34,13 +32,12 @@ from rebuttal.records import (
     Turn,
     Visitor,
 )
-from rebuttal.requests import Requests
 from rebuttal.rights import Rights
-from rebuttal.seats import Seating
 from rebuttal.settings import Settings
 from rebuttal.speakers import Speakers
+from rebuttal.starts import Starts
 from rebuttal.stores.base import DebateStore, no_debate
-from rebuttal.wish import MAX_SEATS, Again, Wish, check_number, checked_text, kept_text
+from rebuttal.wish import Again, Wish, check_number, checked_text
 
 MOST_LISTED = 200
 """Debates that one visitor sees in a list."""
@@ -69,12 +66,21 @@ class DebateApp:
         self._store = store
         self._live: LiveDebates | None = None
         self._opening = asyncio.Lock()
-        self._requests = Requests()
         self._rights = Rights(settings, lambda: self.catalog)
         self._own_keys = OwnKeys()
         self._budget = Budget(settings, lambda: self._kept.ledger)
         self._speakers = Speakers(settings, self._models, self._budget, self._own_keys)
         self._places = Places(settings)
+        self._starts = Starts(
+            settings,
+            self._models,
+            self._rights,
+            self._speakers,
+            self._budget,
+            self._places,
+            self._own_keys,
+            self._both,
+        )
         self._access = Access(
             settings,
             self._rights,
@@ -120,9 +126,7 @@ class DebateApp:
         is reached, StoreError where it cannot be kept.
         """
         wish = Wish(topic, tuple(seats), rounds, language, seed, dict(keys or {}))
-        if request is None:
-            return await self._start(wish, visitor)
-        return await self._requests.once(visitor.owner, request, lambda: self._start(wish, visitor))
+        return await self._starts.start(wish, request, visitor)
 
     async def say(
         self, debate_id: str, text: str, rounds: int = 0, *, visitor: Visitor = OPERATOR
@@ -252,7 +256,9 @@ class DebateApp:
             text = checked_text(text, "note")
         check_number(rounds or 0, "rounds", 0, self.settings.max_rounds)
         async with self._open(debate_id, visitor) as live:
-            table = await self._changed_table(live, after, seats, visitor) if seats else None
+            table = None
+            if seats:
+                table = await self._starts.changed_table(live, after, seats, visitor)
             await live.branch(visitor, after, text.strip(), rounds, table)
 
     async def edit(
@@ -294,15 +300,9 @@ class DebateApp:
         model's name stands for other weights now. Returns the new id; raises like ``start``.
         """
         again = Again(topic, rounds, language, seed, dict(seats or {}), dict(keys or {}))
-        again.check(self.settings)
         async with self._open(debate_id, visitor) as live:
             old = live.debate
-        self._rights.check_keys(visitor, again.keys, tuple(again.keys))
-        seating = self._seating(visitor, tuple(again.keys))
-        place = self._places.take(visitor)
-        with place.left_on_error():
-            debate, first = again.begin(old, visitor.owner, seating)
-            return await self._begin(debate, first, again.keys, visitor, place)
+        return await self._starts.again(again, old, visitor)
 
     async def compare(
         self, first_id: str, second_id: str, *, visitor: Visitor = OPERATOR
@@ -398,6 +398,10 @@ class DebateApp:
         await self._ready()
         return self._kept
 
+    async def _both(self) -> tuple[DebateStore, LiveDebates]:
+        lives = await self._ready()
+        return self._kept, lives
+
     async def _forget(self, debate_id: str) -> None:
         await (await self._ready()).forget(debate_id)
 
@@ -419,43 +423,6 @@ class DebateApp:
             if not self._rights.reads(visitor, live.debate):
                 raise no_debate(debate_id)
             yield live
-
-    async def _start(self, wish: Wish, visitor: Visitor) -> str:
-        wish.check(self.settings)
-        self._rights.check_keys(visitor, wish.keys, tuple(wish.keys))
-        place = self._places.take(visitor)  # before anything that takes time: a flood ends here
-        with place.left_on_error():
-            seating = self._seating(visitor, tuple(wish.keys))
-            debate, first = wish.begin(visitor.owner, seating)
-            return await self._begin(debate, first, wish.keys, visitor, place)
-
-    async def _begin(
-        self, debate: Debate, first: Turn, keys: Mapping[str, str], visitor: Visitor, place: Place
-    ) -> str:
-        lives = await self._ready()
-        await check_halt(self._kept.ledger)
-        room = self._speakers.least(debate, visitor)
-        await self._budget.charge(visitor, debate.id, kept_text(debate), room)
-        table = await self._speakers.settled(debate.debaters)
-        await self._kept.add_debate(debate.model_copy(update={"debaters": table}), first)
-        if keys:
-            self._own_keys.keep(debate.id, keys)
-        async with lives.open(debate.id) as live:
-            await live.begin(visitor, place)
-        return debate.id
-
-    def _seating(self, visitor: Visitor, own_keys: tuple[str, ...]) -> Seating:
-        return Seating(self.catalog, lambda label: self._speakers.seat(label, visitor, own_keys))
-
-    async def _changed_table(
-        self, live: LiveDebate, after: str, seats: Sequence[Seat], visitor: Visitor
-    ) -> tuple[Debater, ...]:
-        check_number(len(seats), "seats", 1, MAX_SEATS)
-        debate, tree = live.debate, await self._kept.get_tree(live.debate.id)
-        present = seated(debate, line_to(tree, after)).debaters
-        seating = self._seating(visitor, debate.own_keys)
-        table = seating.changed_table(debate.topic, present, cast(debate, tree), seats)
-        return await self._speakers.settled(table)
 
 
 def _open_store(settings: Settings) -> DebateStore:
