@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,23 @@ async def first_batch(app: DebateApp, debate: str, visitor: Visitor) -> object:
         await batches.aclose()
 
 
+async def at_first(
+    method: Callable[..., Awaitable[object]],
+    app: DebateApp,
+    debate: str,
+    who: Visitor,
+    *more: str,
+) -> object:
+    """The method with the id of the first turn of a debater, if there is such a debate."""
+    turn = new_id()
+    with suppress(NotFound):
+        turn = (await app.transcript(debate))[1].id
+    return await method(debate, turn, *more, visitor=who)
+
+
 CALLS: dict[str, Call] = {
     "debate": lambda app, debate, who: app.debate(debate, visitor=who),
+    "origin": lambda app, debate, who: app.origin(debate, visitor=who),
     "state": lambda app, debate, who: app.state(debate, visitor=who),
     "transcript": lambda app, debate, who: app.transcript(debate, visitor=who),
     "export": lambda app, debate, who: app.export(debate, "json", visitor=who),
@@ -40,6 +56,12 @@ CALLS: dict[str, Call] = {
     "pause": lambda app, debate, who: app.pause(debate, visitor=who),
     "resume": lambda app, debate, who: app.resume(debate, visitor=who),
     "regenerate": lambda app, debate, who: app.regenerate(debate, visitor=who),
+    "tree": lambda app, debate, who: app.tree(debate, visitor=who),
+    "branch": lambda app, debate, who: at_first(app.branch, app, debate, who),
+    "edit": lambda app, debate, who: at_first(app.edit, app, debate, who, "Foreign words."),
+    "choose": lambda app, debate, who: at_first(app.choose, app, debate, who),
+    "prune": lambda app, debate, who: at_first(app.prune, app, debate, who),
+    "rerun": lambda app, debate, who: app.rerun(debate, visitor=who),
 }
 """Every method of DebateApp that takes a debate's id."""
 
