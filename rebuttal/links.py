@@ -74,6 +74,11 @@ class Links:
         """The debate's links that work, newest first, for whose debate it is. Raises NotFound."""
         return await self._of(await self._own(debate_id, visitor))
 
+    async def all(self, *, visitor: Visitor = OPERATOR) -> tuple[Token, ...]:
+        """The links to the visitor's own debates that have not expired, newest first."""
+        there = await (await self._access.store()).tokens(visitor.owner, "link")
+        return tuple(token for token in there if not self._is_over(token))
+
     async def revoke(self, hash: str, *, visitor: Visitor = OPERATOR) -> None:
         """End a link of one's own; who is reading by it is told within seconds.
 
@@ -113,6 +118,16 @@ class Links:
             del self._known[next(iter(self._known))]
         self._known[hash] = guest, time.monotonic() + KNOWN_FOR
         return guest
+
+    async def read(self, guest: Visitor) -> tuple[Debate, tuple[Turn, ...]]:
+        """What a guest may see: the debate without what is its owner's own, and its main line.
+
+        Its id, and those of debates it came from, are not told. Raises NotFound.
+        """
+        store = await self._access.store()
+        debate = self._access.rights.debate(guest, await store.get_debate(guest.reads))
+        anonymous = {"id": "shared", "forked_from": None, "rerun_of": None}
+        return debate.model_copy(update=anonymous), await store.get_turns(guest.reads)
 
     async def fork(self, secret: str, *, visitor: Visitor = OPERATOR) -> str:
         """Copy what the link shows into the visitor's own history; the id of the copy.

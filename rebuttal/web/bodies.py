@@ -46,7 +46,7 @@ class Cancellation(Record):
     event_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
 
 
-Wish = TypeVar("Wish", Call, Cancellation)
+Wish = TypeVar("Wish", bound=Record)
 
 
 class Intake:

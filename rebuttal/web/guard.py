@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import quote
 
 from uvicorn import Server
 
 from rebuttal.app import DebateApp
+from rebuttal.errors import RebuttalError
 from rebuttal.records import Visitor
 from rebuttal.web import bodies, routes
 from rebuttal.web.asgi import (
@@ -28,34 +28,25 @@ from rebuttal.web.asgi import (
     answer_text,
 )
 from rebuttal.web.connections import Door, harden
+from rebuttal.web.files import Files
 from rebuttal.web.headers import AnswerHeaders
 from rebuttal.web.health import Health
 from rebuttal.web.hosts import Hosts, check_origin
 from rebuttal.web.peers import Peers
+from rebuttal.web.problems import answer_problem, answer_words
 from rebuttal.web.rates import Rates
+from rebuttal.web.request import Request
 from rebuttal.web.sessions import Queue, Sessions
+from rebuttal.web.shared import Shared
+from rebuttal.web.sid import SessionInAddress
 from rebuttal.web.streams import Stream, Streams, abort_of, impatient
-from rebuttal.web.visitors import Visitors
+from rebuttal.web.visitors import Visitors, opens_the_page
 
 SWEEP = 5
 """Beats of the heart between two looks for tabs that have gone."""
 HEALTH = "/healthz"
 SAFE = ("GET", "HEAD")
 DONE = {"success": True}
-
-
-@dataclass(slots=True)
-class Request:
-    """What is known of a request so far."""
-
-    scope: Scope
-    receive: Receive
-    send: Send
-    network: str = ""
-    https: bool = False
-    who: str = ""
-    keep: bool = False
-    cookie: bytes | None = None
 
 
 class Guard:
@@ -81,6 +72,9 @@ class Guard:
         self._rates = Rates(settings)
         self._streams = Streams(settings)
         self._intake = bodies.Intake(settings.max_body_kib * 1024)
+        self._shared = Shared(app, self._intake, self._streams)
+        self._files = Files(app)
+        self._session = SessionInAddress(app, visitors)
         self._door = Door(None if self._peers.any else settings.connections_per_network)
         self._inner: App | None = None
 
@@ -121,28 +115,37 @@ class Guard:
         try:
             await self._serve(asked)
         except Refused as refused:
-            as_json = scope["path"].startswith(routes.API)
-            await answer_refused(asked.send, refused, as_json)
+            await answer_refused(asked.send, refused, routes.is_scripted(scope["path"]))
+        except RebuttalError as error:
+            say = answer_problem if routes.is_scripted(scope["path"]) else answer_words
+            await say(asked.send, error)
 
     def _dressed(self, asked: Request, send: Send) -> Send:
         """A send that puts our headers on the answer."""
 
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._headers.put(message, keep=asked.keep, https=asked.https, cookie=asked.cookie)
+                self._headers.put(
+                    message,
+                    keep=asked.keep,
+                    https=asked.https,
+                    cookie=asked.cookie,
+                    closed=asked.closed,
+                )
             await send(message)
 
         return dressed
 
     async def _serve(self, asked: Request) -> None:
         scope = asked.scope
+        asked.sid = routes.take_sid(scope)  # first of all: no log may have it
         if scope["path"] == HEALTH and scope["method"] in SAFE:
             await self._say_health(asked)
             return
         self._hosts.check(scope)
         peer = self._peers.read(scope)
         host = self._hosts.check(scope)
-        asked.network, asked.https = peer.network, peer.is_https
+        asked.network, asked.https, asked.host = peer.network, peer.is_https, host
         if scope["path"] == "/robots.txt":
             self._rates.pass_network(asked.network, "asset")
             await answer_text(asked.send, 200, "User-agent: *\nDisallow: /\n")
@@ -157,6 +160,8 @@ class Guard:
             asked.keep = True
             await self._pass(asked)
             return
+        if await self._is_open_to_all(asked, kind):
+            return
         if kind != "page":
             check_origin(scope, host)
         if kind == "start":
@@ -166,6 +171,28 @@ class Guard:
             return
         self._rates.pass_visitor(asked.who, kind)
         await self._admit(asked, kind)
+
+    async def _is_open_to_all(self, asked: Request, kind: routes.Kind) -> bool:
+        """Answer what needs no cookie: the page of a link, and a history in the address."""
+        if kind == "shared":
+            asked.closed = True
+            await self._shared.file(asked)
+        elif kind == "watch":
+            check_origin(asked.scope, asked.host)
+            await self._shared.watch(asked)
+        elif kind == "excerpt":
+            check_origin(asked.scope, asked.host)
+            asked.closed = True
+            await self._shared.take(asked)
+        elif kind == "session":
+            if asked.method == "POST":
+                check_origin(asked.scope, asked.host)
+            await self._session.answer(asked)
+        elif kind == "page" and asked.sid is not None and opens_the_page(asked.scope):
+            await self._session.open(asked)
+        else:
+            return False
+        return True
 
     async def _identify(self, asked: Request, kind: routes.Kind) -> bool:
         """Find out who asks, for us and for the page. False where that was answered already."""
@@ -180,13 +207,26 @@ class Guard:
                 return True  # no browser's page open; it shows nothing of anybody
             await self._lead_to_sign_in(asked)
             return False
+        if visitor is None and kind == "fork":
+            await self._greet(asked)
+            return False
         if visitor is None:
             words = "Reload the page; this browser has to accept its cookie."
             raise Refused(401, "Sign in first." if self._visitors.must_sign_in else words)
         scope["rebuttal.visitor"] = visitor
         scope["rebuttal.keys"] = dict(identity.keys)
-        asked.who = _key(visitor, asked.network)
+        asked.visitor, asked.who = visitor, _key(visitor, asked.network)
         return True
+
+    async def _greet(self, asked: Request) -> None:
+        """Make a reader somebody, so that a debate can be theirs; their page asks once more."""
+        if self._visitors.must_sign_in:
+            where = {"sign_in": f"/login?next={quote('/shared', safe='')}"}
+        else:
+            self._rates.pass_newcomer(asked.network)
+            asked.cookie, where = self._visitors.welcome(asked.scope), {"again": "/shared/fork"}
+        words = "This browser has to accept its cookie."
+        await answer_json(asked.send, 401, {"status": 401, "message": words, **where})
 
     async def _admit(self, asked: Request, kind: routes.Kind) -> None:
         if kind in ("call", "join"):
@@ -197,6 +237,11 @@ class Guard:
             await answer_json(asked.send, 200, DONE)  # as Gradio does, which does nothing else
         elif kind == "stream":
             await self._pass_stream(asked)
+        elif kind == "fork":
+            await self._shared.fork(asked)
+        elif kind == "export":
+            asked.closed = True
+            await self._files.export(asked)
         else:
             await self._pass(asked)
 

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import re
 from typing import Literal
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_plus, unquote_to_bytes
 
 from rebuttal.web.asgi import Refused, Scope
 
 Kind = Literal[
-    "page", "asset", "start", "call", "join", "stream", "cancel", "reset", "config", "look"
+    "page",
+    "asset",
+    "start",
+    "call",
+    "join",
+    "stream",
+    "cancel",
+    "reset",
+    "config",
+    "look",
+    "shared",
+    "watch",
+    "fork",
+    "excerpt",
+    "session",
+    "export",
+    "archive",
+    "import",
 ]
+"""From ``shared`` on they are ours, and Gradio knows nothing of them."""
 
 API = "/gradio_api"
 _KINDS: dict[tuple[str, str], Kind] = {
@@ -26,9 +44,22 @@ _KINDS: dict[tuple[str, str], Kind] = {
     ("GET", f"{API}/queue/data"): "stream",
     ("POST", f"{API}/cancel"): "cancel",
     ("POST", f"{API}/reset"): "reset",
+    ("GET", "/shared"): "shared",
+    ("HEAD", "/shared"): "shared",
+    ("GET", "/shared/page.css"): "shared",
+    ("GET", "/shared/page.js"): "shared",
+    ("POST", "/shared/watch"): "watch",
+    ("POST", "/shared/fork"): "fork",
+    ("POST", "/shared/file"): "excerpt",
+    ("GET", "/session"): "session",
+    ("POST", "/session"): "session",
+    ("GET", "/history.zip"): "archive",
+    ("POST", "/import"): "import",
 }
 _FILES = re.compile(r"/(assets|static)/[A-Za-z0-9_-][A-Za-z0-9_./-]{0,200}")
+_DEBATE = re.compile(r"/debates/[A-Za-z0-9_-]{1,64}\.(md|txt|json|html)")
 QUERY_BYTES = 2048
+SID_LONGEST = 200
 _OWN_QUERY = {"page", "deep_link"}
 """Arguments of Gradio's page that read stored state; ours does not use them."""
 
@@ -43,15 +74,38 @@ def kind_of(scope: Scope) -> Kind:
         return kind
     if method in ("GET", "HEAD") and _FILES.fullmatch(path) and ".." not in path:
         return "asset"
+    if _DEBATE.fullmatch(path):
+        if method != "GET":
+            raise Refused(405, "Not that way.")
+        return "export"
     if any(path == known for _, known in _KINDS):
         raise Refused(405, "Not that way.")
     raise Refused(404, "There is nothing here.")
+
+
+def is_scripted(path: str) -> bool:
+    """Whether a script of the page asks for that path, so that refusals are to be JSON."""
+    return path.startswith((API, "/shared/", "/import"))
 
 
 def without_own_query(query: bytes) -> bytes:
     """The query without what only Gradio itself would understand."""
     parts = [part for part in query.split(b"&") if part]
     return b"&".join(p for p in parts if _name(p) not in _OWN_QUERY)
+
+
+def take_sid(scope: Scope) -> str | None:
+    """The secret of a history in the address, which is not in the scope any more afterwards.
+
+    What is logged of a request is read from its scope.
+    """
+    query: bytes = scope["query_string"]
+    if b"sid" not in unquote_to_bytes(query):
+        return None
+    parts = [(part, _name(part) == "sid") for part in query.split(b"&")]
+    scope["query_string"] = b"&".join(part for part, is_sid in parts if not is_sid)
+    values = [part.partition(b"=")[2] for part, is_sid in parts if is_sid]
+    return unquote_plus(values[-1].decode("latin-1"))[:SID_LONGEST] if values else None
 
 
 def argument(scope: Scope, name: str) -> str | None:

@@ -35,7 +35,7 @@ a { color: var(--accent); }
 def password_page(next: str, name: str = "", problem: str = "") -> str:
     """The form for name and password; ``problem`` says why it is shown again."""
     focus = ("", " autofocus") if name else (" autofocus", "")
-    return _page(
+    return plain_page(
         "Sign in",
         f"""{_alert(problem)}
 <form method="post" action="/login">
@@ -54,7 +54,7 @@ def password_page(next: str, name: str = "", problem: str = "") -> str:
 def hugging_face_page(next: str, problem: str = "") -> str:
     """The way to Hugging Face. In a tab of its own, because that site is shown in no frame."""
     where = escape(f"/login/huggingface?{urlencode({'next': next})}")
-    return _page(
+    return plain_page(
         "Sign in",
         f"""{_alert(problem)}
 <p>With an account at Hugging Face you can debate with the models there on your own account, and
@@ -66,7 +66,7 @@ find your debates again from other browsers.</p>
 
 def signed_in_page(name: str) -> str:
     """Who is signed in, and the way out."""
-    return _page(
+    return plain_page(
         "Signed in",
         f"""<p>You are signed in as <strong>{escape(name)}</strong>.</p>
 <form method="post" action="/logout"><button>Sign out</button></form>
@@ -78,7 +78,8 @@ def _alert(problem: str) -> str:
     return f'<p role="alert">{escape(problem)}</p>' if problem else ""
 
 
-def _page(title: str, body: str) -> str:
+def plain_page(title: str, body: str) -> str:
+    """A small page of ours around that HTML."""
     return f"""<!doctype html>
 <html lang="en">
 <head>

@@ -20,7 +20,7 @@ ABORT = "rebuttal.abort"
 
 @dataclass(slots=True, eq=False)
 class Stream:
-    """An open event stream."""
+    """An open event stream; ``who`` is empty where no visitor's cap counts it."""
 
     who: str
     network: str
@@ -43,7 +43,7 @@ class Streams:
     def held(self, stream: Stream) -> Iterator[None]:
         """Count it while it is open. Raises Refused over a cap."""
         settings = self._settings
-        if _reached(self._of[stream.who], settings.streams_per_visitor):
+        if stream.who and _reached(self._of[stream.who], settings.streams_per_visitor):
             raise Refused(429, "You follow too many debates at once; close a tab.", 10)
         if _reached(self._at[stream.network], settings.streams_per_network):
             raise Refused(429, "Too many follow debates from your network; try again soon.", 10)

@@ -104,7 +104,7 @@ class Visitors:
         """
         if self.browsers is None:
             return Identity(OPERATOR)
-        opens = _opens_the_page(scope)
+        opens = opens_the_page(scope)
         ticket = self._cookie.read(scope)
         session = self._valid(ticket.session) if ticket else None
         if session is None and (self.must_sign_in or not (ticket or opens)):
@@ -134,6 +134,16 @@ class Visitors:
         session = Session(owner=owner, name=name, id=random_id(), since=self._now(), mark=mark)
         said = ticket.model_copy(update={"session": session, "known": owner})
         return session, self._header(said, scope)
+
+    def welcome(self, scope: Scope) -> bytes:
+        """The header that gives a new browser its cookie."""
+        return self._header(self._new_ticket(), scope)
+
+    def bind(self, scope: Scope, owner: str) -> bytes:
+        """The header that makes this browser one of ``owner``, who is known by cookies alone."""
+        known = ticket.known if (ticket := self.ticket(scope)) else None
+        ticket = Ticket(id=owner.removeprefix("c:"), known=known, issued=self._now())
+        return self._header(ticket, scope)
 
     def end(self, scope: Scope) -> bytes:
         """End the session for good, wherever its cookie was copied to. Raises OSError."""
@@ -192,7 +202,8 @@ def _sign_in(settings: Settings, environment: Mapping[str, str]) -> SignInKind |
     return None
 
 
-def _opens_the_page(scope: Scope) -> bool:
+def opens_the_page(scope: Scope) -> bool:
+    """Whether a browser asks for the page in order to show it."""
     if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] != "/":
         return False
     # A browser says whether it shows the page; a picture's address on another site does not.
