@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Access:
     """The way to debates: all of them in the store, and one by its id for whoever may see it.
 
     ``store`` opens it when it is first needed. ``open`` raises NotFound also for a foreign debate;
-    ``charge`` counts a text that is kept and raises BudgetSpent.
+    ``charge`` counts a text that is kept and raises BudgetSpent; ``charged`` those of new debates.
     """
 
     settings: Settings
@@ -27,6 +27,7 @@ class Access:
     store: Callable[[], Awaitable[DebateStore]]
     open: Callable[[str, Visitor], AbstractAsyncContextManager[LiveDebate]]
     charge: Charge
+    charged: Callable[[Visitor, Mapping[str, str]], AbstractAsyncContextManager[None]]
     running: Callable[[], frozenset[str]]
     """The debates that this process speaks now."""
     forget: Callable[[str], Awaitable[None]]

@@ -12,7 +12,7 @@ from rebuttal.catalog import Catalog, load_catalog
 from rebuttal.errors import CatalogError, StoreError
 from rebuttal.events import DebateEvent
 from rebuttal.export import ExportFormat as ExportFormat
-from rebuttal.export import export_debate
+from rebuttal.files import Files
 from rebuttal.hall import Hall
 from rebuttal.line import Pair, side_by_side
 from rebuttal.links import Links
@@ -87,11 +87,14 @@ class DebateApp:
             self._opened_store,
             self._open,
             self._budget.charge,
+            self._budget.charged,
             lambda: self._live.running if self._live else frozenset(),
             self._forget,
         )
         self.links = Links(self._access)
         """Read-only links to debates, and histories that an address opens."""
+        self.files = Files(self._access)
+        """Whole histories as a zip, and what comes in as a file."""
 
     async def __aenter__(self) -> DebateApp:
         return self
@@ -215,8 +218,7 @@ class DebateApp:
         self, debate_id: str, format: ExportFormat, *, visitor: Visitor = OPERATOR
     ) -> str:
         """The debate as text of that format."""
-        async with self._open(debate_id, visitor) as live:
-            return export_debate(live.debate, live.turns, format)
+        return await self.files.export(debate_id, format, visitor=visitor)
 
     # --- its tree ---------------------------------------------------------------------------------
 

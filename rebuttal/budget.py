@@ -6,8 +6,8 @@ import asyncio
 import hashlib
 import hmac
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -88,10 +88,15 @@ class Budget:
         return self.limited and not visitor.operator
 
     async def reserve(
-        self, visitor: Visitor, debate_id: str, cost: Cost, room: Cost = NOTHING
+        self,
+        visitor: Visitor,
+        debate_id: str,
+        cost: Cost,
+        room: Cost = NOTHING,
+        scopes: Sequence[Scope] = SCOPES,
     ) -> Reservation:
         """Take ``cost``; see Ledger. Raises BudgetSpent. Cancelled, it takes nothing."""
-        taking = asyncio.ensure_future(self._reserve(visitor, debate_id, cost, room))
+        taking = asyncio.ensure_future(self._reserve(visitor, debate_id, cost, room, scopes))
         try:
             return await asyncio.shield(taking)
         except asyncio.CancelledError:
@@ -106,6 +111,36 @@ class Budget:
         if text and self.counts(visitor):
             tokens = estimate_tokens([Message("user", text)])
             await self.reserve(visitor, debate_id, Cost(tokens), room)
+
+    @asynccontextmanager
+    async def charged(self, visitor: Visitor, texts: Mapping[str, str]) -> AsyncIterator[None]:
+        """Count texts of new debates, by their ids, once the block has kept them: all or none.
+
+        Raises BudgetSpent before the block.
+        """
+        if not self.counts(visitor):
+            yield
+            return
+        costs = {key: Cost(estimate_tokens([Message("user", texts[key])])) for key in texts}
+        self._check_new(costs.values())
+        total = sum(costs.values(), NOTHING)
+        reservation = await self.reserve(visitor, "", total, scopes=SCOPES[1:])
+        try:
+            yield
+        except BaseException:
+            await self.settle(reservation, NOTHING)
+            raise
+        with suppress(StoreError):  # the debates are kept by now
+            for debate_id, cost in costs.items():
+                await self.reserve(visitor, debate_id, cost, scopes=("debate",))
+
+    def _check_new(self, costs: Collection[Cost]) -> None:
+        most, dearest = self.limits("debate")[0], max(cost.tokens for cost in costs)
+        if most is not None and dearest > most:
+            raise BudgetSpent(
+                f"A debate of {dearest:,} tokens is in it, and one may cost {most:,} here.",
+                "Import shorter debates.",
+            )
 
     async def settle(self, reservation: Reservation, cost: Cost) -> None:
         """What was reserved has cost so much. Where the database refuses, it counts in full."""
@@ -123,10 +158,11 @@ class Budget:
         return Report(day, self._settings.currency, figures, limits, await ledger.halted())
 
     async def _reserve(
-        self, visitor: Visitor, debate_id: str, cost: Cost, room: Cost
+        self, visitor: Visitor, debate_id: str, cost: Cost, room: Cost, scopes: Sequence[Scope]
     ) -> Reservation:
         moment = self._clock().astimezone(UTC)
-        purses = await self._purses(visitor, debate_id, moment.date())
+        there = await self._purses(visitor, debate_id, moment.date())
+        purses = tuple(purse for purse in there if purse.scope in scopes)
         lack = await self._ledger().reserve(purses, cost, room)
         if lack:
             raise spent(lack, self._settings.currency, moment)

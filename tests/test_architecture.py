@@ -89,6 +89,7 @@ NEIGHBOURS = {
     ("rebuttal.hall", "rebuttal.orchestrator"),
     ("rebuttal.metered", "rebuttal.budget"),
     ("rebuttal.tariff", "rebuttal.prompts"),
+    ("rebuttal.intake", "rebuttal.wish"),
     ("rebuttal.wish", "rebuttal.seats"),
     ("rebuttal.seats", "rebuttal.prompts"),
     ("rebuttal.app", "rebuttal.models"),

@@ -1,0 +1,141 @@
+"""A file that somebody sends -> the documents in it, one at a time, never more than allowed."""
+
+from __future__ import annotations
+
+import re
+import stat
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import BinaryIO
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+from rebuttal.errors import InvalidInput
+from rebuttal.material import one_line
+
+MOST_ENTRIES = 50_000
+"""Entries of a zip: each takes memory before anything is unpacked."""
+CHUNK = 64 * 1024
+TOLD = (".md", ".txt", ".html")
+"""Endings of files that a zip of ours holds for people."""
+
+# What zipfile and zlib raise for a file that is cut, changed or never was a zip.
+_BROKEN = (
+    *(BadZipFile, zlib.error, EOFError, OSError, NotImplementedError),
+    *(RuntimeError, ValueError, OverflowError, IndexError, AttributeError),
+)
+_ENTRY_SIGN = b"PK\x01\x02"
+
+
+def documents(file: BinaryIO, most: int) -> Iterator[tuple[str, bytes]]:
+    """Each JSON document in ``file``, a zip or a document itself, with its name in a zip or "".
+
+    ``most`` is how many bytes all of them may have, counted while they are unpacked. Raises
+    InvalidInput for more, and for a zip that is not as ours are.
+    """
+    file.seek(0)
+    is_zip = file.read(2) == b"PK"
+    file.seek(0)
+    if not is_zip:
+        yield "", _Bounded(most).read(file)
+        return
+    try:
+        yield from _unpacked(file, _Bounded(most))
+    except _BROKEN as exc:
+        if isinstance(exc, InvalidInput):
+            raise
+        raise InvalidInput("The zip is broken.", "Download it again.") from None
+
+
+def too_large(most: int) -> InvalidInput:
+    """The refusal of more than ``most`` bytes."""
+    return InvalidInput(
+        f"The file holds more than {most / 2**20:.3g} MiB, which is all that may come in here.",
+        "Import it in parts; whoever runs this can allow more with REBUTTAL_MAX_IMPORT_KIB.",
+    )
+
+
+class _Bounded:
+    """Reads until ``most`` bytes have been read in all, then refuses."""
+
+    def __init__(self, most: int) -> None:
+        self._most = self._left = most
+
+    def read(self, source: BinaryIO) -> bytes:
+        """Everything in ``source``."""
+        pieces = []
+        while piece := source.read(CHUNK):
+            self._left -= len(piece)
+            if self._left < 0:
+                raise too_large(self._most)
+            pieces.append(piece)
+        return b"".join(pieces)
+
+
+def _unpacked(file: BinaryIO, bounded: _Bounded) -> Iterator[tuple[str, bytes]]:
+    _refuse_many_entries(file)
+    with ZipFile(file) as archive:
+        entries = archive.infolist()
+        _refuse_doubles(entries)
+        wanted = [entry for entry in entries if _is_document(entry)]
+        for entry in wanted:
+            with archive.open(entry) as source:
+                yield entry.filename, bounded.read(source)  # type: ignore[arg-type]
+    if not wanted:
+        raise InvalidInput("The zip holds no debate.", "Import what Rebuttal has exported.")
+
+
+def _refuse_many_entries(file: BinaryIO) -> None:
+    """Before zipfile makes an object of each: whatever the headers say, an entry has its sign."""
+    count, end = 0, b""
+    while chunk := file.read(CHUNK):
+        count += (end + chunk).count(_ENTRY_SIGN)
+        end = chunk[1 - len(_ENTRY_SIGN) :]
+        if count > MOST_ENTRIES:
+            raise InvalidInput(f"The zip has more than {MOST_ENTRIES} entries.")
+    file.seek(0)
+
+
+def _refuse_doubles(entries: list[ZipInfo]) -> None:
+    names = Counter(entry.filename for entry in entries)
+    name, count = max(names.items(), key=lambda item: item[1], default=("", 0))
+    if count > 1:
+        raise InvalidInput(f"The zip has {count} entries called {_shown(name)!r}.")
+
+
+def _is_document(entry: ZipInfo) -> bool:
+    """Whether it is to be read. Raises InvalidInput for what no export holds."""
+    _refuse_tricks(entry)
+    path = PurePosixPath(entry.filename)
+    if entry.is_dir() or path.parts[0] == "__MACOSX" or path.name.startswith("."):
+        return False
+    ending = path.suffix.lower()
+    if ending != ".json" and ending not in TOLD:
+        raise InvalidInput(
+            f"The zip holds {_shown(entry.filename)!r}, which is no debate.",
+            "Import what Rebuttal has exported.",
+        )
+    return ending == ".json"
+
+
+_WAY_OUT = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:|\\|^$")
+
+
+def _refuse_tricks(entry: ZipInfo) -> None:
+    """What could do harm elsewhere is refused here, too, though nothing is written by its name."""
+    problem = ""
+    if _WAY_OUT.search(entry.filename):
+        problem = "is a path out of its folder"
+    elif stat.S_ISLNK(entry.external_attr >> 16):
+        problem = "is a link"
+    elif entry.flag_bits & 0x41:
+        problem = "is encrypted"
+    elif entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+        problem = "is packed in a way that is not read here"
+    if problem:
+        raise InvalidInput(f"{_shown(entry.filename)!r} in the zip {problem}.")
+
+
+def _shown(name: str) -> str:
+    return one_line(name, 100)
