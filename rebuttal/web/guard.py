@@ -73,7 +73,7 @@ class Guard:
         self._streams = Streams(settings)
         self._intake = bodies.Intake(settings.max_body_kib * 1024)
         self._shared = Shared(app, self._intake, self._streams)
-        self._files = Files(app)
+        self._files = Files(app, self._streams)
         self._session = SessionInAddress(app, visitors)
         self._door = Door(None if self._peers.any else settings.connections_per_network)
         self._inner: App | None = None
@@ -242,6 +242,11 @@ class Guard:
         elif kind == "export":
             asked.closed = True
             await self._files.export(asked)
+        elif kind == "archive":
+            asked.closed = True
+            await self._files.archive(asked)
+        elif kind == "import":
+            await self._files.take_in(asked)
         else:
             await self._pass(asked)
 

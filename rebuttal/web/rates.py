@@ -60,6 +60,12 @@ COSTS: Mapping[str, float] = {
     "config": 16,
     "join": 2,
     "tab": 8,
+    "watch": 4,
+    "export": 4,
+    "excerpt": 4,
+    "fork": 8,
+    "archive": 60,
+    "import": 60,
 }
 """What a request counts, by its kind; others 1: of the processor's milliseconds somewhat fewer.
 
