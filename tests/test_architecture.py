@@ -60,6 +60,7 @@ FLOORS = {
     ),
     2: (
         "rebuttal.events",
+        "rebuttal.bus",
         "rebuttal.catalog",
         "rebuttal.strict_yaml",
         "rebuttal.settings",
