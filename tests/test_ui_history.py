@@ -61,7 +61,7 @@ def test_a_debate_says_who_sat_what_it_was_about_and_how_it_stands() -> None:
         ({"title": "Cats"}, "Cats Should cats vote?"),
         ({"imported_at": NOON}, "imported 20 Nov 2026"),
         ({"forked_from": "other"}, "continued from a link"),
-        ({"rerun_of": "other"}, "run again"),
+        ({"rerun_of": "other"}, "re-run of another"),
         ({"debaters": (debater("a", "Cynic", model="One"),)}, "7 turns · One"),
     ],
 )

@@ -121,3 +121,41 @@ class Do(Seek):
         if self.order.cursor:
             return [*trail, self.order.cursor][-DEPTH:]
         return {"newer": trail[:-1], "newest": []}.get(self.order.act, trail)
+
+
+ShareAct = Literal["share", "link", "revoke", "session", "renew", "end", "close"]
+_SHARE = re.compile(r"\d{1,9} ([a-z]{1,12})(?: ([A-Za-z0-9_-]{1,64}))?(?: ([0-9a-f]{1,64}))?")
+
+
+def _sharing(value: object) -> object:
+    """As ``_parts``, with a debate and perhaps days or a hash."""
+    found = _SHARE.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        return value
+    act, debate, rest = found.groups()
+    wish: dict[str, object] = {"act": act, "debate": debate}
+    if rest:
+        wish |= {"days": int(rest)} if act == "link" and rest.isdecimal() else {"hash": rest}
+    return wish
+
+
+class Sharing(Record):
+    """One thing to do with links to a debate, or with the address of one's history."""
+
+    act: ShareAct
+    debate: Id | None = None
+    days: Annotated[int, Field(ge=0, le=3650)] | None = None
+    hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+    @model_validator(mode="after")
+    def _says_to_what(self) -> Self:
+        about_debate = self.act in ("share", "link", "revoke")
+        if (self.debate is None) is about_debate or (self.act == "revoke") is (self.hash is None):
+            raise ValueError("it does not say to what")
+        return self
+
+
+class Share(Entry):
+    """Something is to be done on the sheet."""
+
+    order: Annotated[Sharing, BeforeValidator(_sharing)]

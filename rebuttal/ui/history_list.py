@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from html import escape
 
 from rebuttal.markdown import safe_line
-from rebuttal.records import Debate, Found
+from rebuttal.records import Debate, Found, Visitor
 from rebuttal.ui.marked import marked_line
 from rebuttal.ui.render import voices
 
+BROWSER = "c:"
+"""How the owner of a debate begins who is known by a cookie alone."""
 LONGEST_TITLE = 240
 """Characters of a topic that stand in the list."""
 DOWNLOADS = {"md": "Markdown", "txt": "Text", "json": "JSON", "html": "Web page"}
@@ -64,6 +66,45 @@ def act(order: str, words: str, name: str = "", look: str = "") -> str:
     kind = f"act {look}".strip()
     value = escape(order, quote=True)
     return f'<button type="button" class="{kind}" value="{value}">{words}{unseen}</button>'
+
+
+def told(words: str, *ways: str) -> str:
+    """What has just been done, with the buttons that lead on."""
+    return f'<div class="telling"><p>{words}</p>{"".join(ways)}</div>'
+
+
+def deleted(what: str | int, mark: str) -> str:
+    """That a debate of this name is gone, or so many of them, and the way back."""
+    if isinstance(what, str):
+        words = f"Deleted: <em>{safe_line(what)}</em>"
+    else:
+        words = "1 debate deleted." if what == 1 else f"{what:,} debates deleted."
+    return told(words, act(f"undo {mark}", "Undo", look="undo"))
+
+
+def ask_all(owners: bool) -> str:
+    """Whether everything shall go."""
+    all_ = "all your debates" if owners else "all debates of this Rebuttal"
+    return told(
+        f"Delete {all_}, the pinned ones too?",
+        act("delete-all", "Delete all", look="delete"),
+        act("leave", "Keep them"),
+    )
+
+
+def foot(kept: bool, visitor: Visitor) -> str:
+    """What one can do with the history as a whole; ``kept``: whether there is any."""
+    ways = [
+        '<label class="import">Import a debate<input class="unseen" type="file" '
+        'accept=".json,.zip"></label>'
+    ]
+    if kept:
+        ways.append('<a class="file" href="history.zip">Download everything</a>')
+    if visitor.owner.startswith(BROWSER):
+        ways.append(act("session", "Keep this history", look="share"))
+    if kept:
+        ways.append(act("ask", "Delete all", look="delete"))
+    return f'<div class="whole">{"".join(ways)}</div>'
 
 
 def _row(found: Found, shown: Shown) -> str:
@@ -123,7 +164,7 @@ def _origin(debate: Debate) -> list[str]:
     if debate.forked_from:
         origin.append("continued from a link")
     if debate.rerun_of:
-        origin.append(f'<a class="open" href="?debate={debate.rerun_of}">run again</a>')
+        origin.append(f'<a class="open" href="?debate={debate.rerun_of}">re-run of another</a>')
     return origin
 
 

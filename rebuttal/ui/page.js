@@ -158,6 +158,7 @@
       follow();
     });
   };
+  window.rebuttal = { say, wordsOf, save, copy };
   new MutationObserver(attend).observe(document.body, { childList: true, subtree: true });
   attend();
 })();

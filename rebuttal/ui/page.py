@@ -10,12 +10,14 @@ import gradio as gr
 from rebuttal.app import DebateApp
 from rebuttal.records import Visitor, new_id
 from rebuttal.ui.entries import Nothing, Opened
+from rebuttal.ui.history_tab import build_history_tab, wire_history_tab
 from rebuttal.ui.masthead import masthead
 from rebuttal.ui.mode import MODES
 from rebuttal.ui.models_tab import build_models_tab, wire_models_tab
 from rebuttal.ui.notice import QUICK, Updates, explained, notice
 from rebuttal.ui.raw import RawBlocks
 from rebuttal.ui.setup import offer_models
+from rebuttal.ui.sharing import build_sheet, wire_sheet
 from rebuttal.ui.table import Table, build_table, reopen, wire_table
 from rebuttal.ui.theme import ICON, head, theme
 
@@ -30,10 +32,15 @@ def build_ui(app: DebateApp, blocks: type[gr.Blocks] = RawBlocks) -> gr.Blocks:
             for mode in MODES:
                 with gr.Tab(mode.title, id=mode.key):
                     tables.append(build_table(app, mode))
+            with gr.Tab("History", id="history") as history_tab:
+                history = build_history_tab(app)
             with gr.Tab("Models", id="models") as models_tab:
                 shelf = build_models_tab(app.settings)
+        sheet = build_sheet()
         for table in tables:
             wire_table(app, table)
+        wire_history_tab(app, tabs, history_tab, history, tables)
+        wire_sheet(app, sheet)
         wire_models_tab(app, models_tab, shelf, [table.setup for table in tables])
         _wire_load(app, demo, Front(top, problem, tabs), tables)
     # As queue(api_open=False) would, which builds the whole server app a second time.

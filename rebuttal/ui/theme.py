@@ -11,6 +11,8 @@ from rebuttal.colour import DAY, NIGHT
 
 HERE = Path(__file__).parent
 ICON = HERE / "favicon.svg"
+STYLES = ("page.css", "history.css")
+SCRIPTS = ("page.js", "history.js")
 
 SANS = (
     *("Seravek", "Gill Sans Nova", "Ubuntu", "Calibri", "Segoe UI", "Noto Sans"),
@@ -79,6 +81,6 @@ def theme() -> gr.themes.Base:
 
 def head() -> str:
     """What goes into the page's head: its own style and script, nothing from elsewhere."""
-    style = (HERE / "page.css").read_text(encoding="utf-8")
-    script = (HERE / "page.js").read_text(encoding="utf-8")
+    style = "\n".join((HERE / name).read_text(encoding="utf-8") for name in STYLES)
+    script = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
     return f"<style>{style}</style><script>{script}</script>"
