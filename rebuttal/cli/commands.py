@@ -10,9 +10,10 @@ from typing import Annotated, Concatenate, ParamSpec
 
 import typer
 
-from rebuttal.app import DebateApp, ExportFormat
+from rebuttal.app import DebateApp
 from rebuttal.cli.chat import Chat, talk
 from rebuttal.cli.fetching import show_progress
+from rebuttal.cli.files import Format, export, import_
 from rebuttal.cli.follow import Show, exit_code, follow
 from rebuttal.cli.json_lines import JsonLines
 from rebuttal.cli.lists import print_debates, print_models, print_personas
@@ -56,7 +57,6 @@ Rounds = Annotated[int, typer.Option(help="Turns of every seat.")]
 Language = Annotated[str, typer.Option(help="The language of the debate.")]
 Seed = Annotated[int | None, typer.Option(help="The same seed lets models repeat themselves.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs and nothing else.")]
-Format = Annotated[ExportFormat, typer.Option(help="Markdown, plain text or JSON.")]
 OneSeat = Annotated[str, typer.Argument(metavar="PERSONA:MODEL", help="Who answers.")]
 Label = Annotated[str, typer.Argument(metavar="NAME", help="The model's name in: rebuttal models")]
 Limit = Annotated[int, typer.Option(help="How many.", min=1)]
@@ -155,6 +155,8 @@ def terminal(serve: Serve, open_app: OpenApp = DebateApp) -> typer.Typer:
     typed.command("pull")(_command(pull, open_app))
     typed.command("list")(_command(list_debates, open_app))
     typed.command("show", context_settings=_IDS)(_command(show, open_app))
+    typed.command("export", context_settings=_IDS)(_command(export, open_app))
+    typed.command("import")(_command(import_, open_app))
     typed.command("budget")(_command(budget, open_app, {**PROFILE, **SETTINGS}))
     typed.command("halt")(_command(halt, open_app))
     typed.command("go-on")(_command(go_on, open_app))

@@ -16,6 +16,7 @@ from rebuttal.material import one_line
 
 MOST_ENTRIES = 50_000
 """Entries of a zip: each takes memory before anything is unpacked."""
+LONGEST_NAME = 500
 CHUNK = 64 * 1024
 TOLD = (".md", ".txt", ".html")
 """Endings of files that a zip of ours holds for people."""
@@ -127,6 +128,8 @@ def _refuse_tricks(entry: ZipInfo) -> None:
     problem = ""
     if _WAY_OUT.search(entry.filename):
         problem = "is a path out of its folder"
+    elif len(entry.filename) > LONGEST_NAME:
+        problem = "has too long a name"
     elif stat.S_ISLNK(entry.external_attr >> 16):
         problem = "is a link"
     elif entry.flag_bits & 0x41:

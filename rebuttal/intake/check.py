@@ -10,7 +10,7 @@ from rebuttal.errors import InvalidInput
 from rebuttal.material import one_line
 from rebuttal.records import USER, Debate, Debater, Turn
 from rebuttal.settings import Settings
-from rebuttal.wish import MAX_LANGUAGE, MAX_SEATS, MAX_SEED, MAX_TEXT, check_length
+from rebuttal.wish import MAX_LANGUAGE, MAX_SEATS, MAX_SEED, MAX_TEXT
 
 MOST_ROUNDS = 1000
 MOST_COUNTED = 10**9
@@ -45,7 +45,7 @@ def _check_debate(debate: Debate, latest: datetime) -> None:
 
 
 def _check_table(field: str, table: Sequence[Debater]) -> None:
-    _check_number(field, len(table), MAX_SEATS)
+    _check_number(field, len(table), MAX_SEATS, 1)
     seats = [debater.seat for debater in table]
     _refuse(field, len(set(seats)) < len(seats), "two debaters have one seat")
     _refuse(field, USER in seats, f"no seat may be called {USER!r}")
@@ -64,7 +64,9 @@ def _check_table(field: str, table: Sequence[Debater]) -> None:
 
 
 def _check_turn(turn: Turn, field: str, longest: int, latest: datetime) -> None:
-    _refuse(f"{field}.text", len(turn.text) > (MAX_TEXT if turn.from_user else longest), "too long")
+    _refuse(
+        f"{field}.text", len(turn.text) > (MAX_TEXT if turn.from_user else longest), "is too long"
+    )
     _check_number(f"{field}.rounds", turn.rounds, MOST_ROUNDS if turn.from_user else 0)
     _check_moment(f"{field}.created_at", turn.created_at, latest)
     _check_line(f"{field}.model", turn.model or "-", 300)
@@ -85,11 +87,11 @@ def _check_tree(document: Document, most: int) -> None:
     lines: dict[str, tuple[int, int]] = {}  # turns up to here, and turns owed behind it
     for at, turn in enumerate(document.turns):
         field, parent = f"turns.{at}", turn.parent_id
-        _refuse(f"{field}.id", turn.id in tables, "the id of an earlier turn")
+        _refuse(f"{field}.id", turn.id in tables, "is the id of an earlier turn")
         if at == 0:
-            _refuse(field, not turn.from_user, "the first turn is the user's")
-        _refuse(f"{field}.parent_id", (parent is None) != (at == 0), "only the first has none")
-        _refuse(f"{field}.parent_id", bool(parent) and parent not in tables, "no earlier turn")
+            _refuse(field, not turn.from_user, "the first turn is not the user's")
+        _refuse(f"{field}.parent_id", (parent is None) != (at == 0), "only the first turn has none")
+        _refuse(f"{field}.parent_id", bool(parent) and parent not in tables, "is no earlier turn")
         before = tables.get(parent or "", document.debate.debaters)
         sits = turn.from_user or any(one.seat == turn.speaker for one in before)
         _refuse(f"{field}.speaker", not sits, "sits at no table there")
@@ -98,7 +100,7 @@ def _check_tree(document: Document, most: int) -> None:
         bought = turn.rounds * len(tables[turn.id]) - (not turn.from_user)
         owed = max(bought + (0 if turn.debaters else owed), 0)
         lines[turn.id] = length + 1, owed
-        check_length(length + 1 + owed, most)
+        _check_length(length + 1 + owed, most)
     _refuse("debate.tip", document.debate.tip not in tables, "is no turn")
 
 
@@ -120,9 +122,18 @@ def _check_line(field: str, text: str, longest: int) -> None:
     _refuse(field, len(text.splitlines()) > 1, "is more than a line")
 
 
-def _check_number(field: str, number: float | None, most: float) -> None:
+def _check_number(field: str, number: float | None, most: int, least: int = 0) -> None:
     said = one_line(str(number), 24)
-    _refuse(field, number is not None and not 0 <= number <= most, f"{said} is not 0 to {most}")
+    wrong = number is not None and not least <= number <= most
+    _refuse(field, wrong, f"{said} is not between {least} and {most}")
+
+
+def _check_length(turns: int, most: int) -> None:
+    if turns > most:
+        raise InvalidInput(
+            f"The debate would have {turns} turns with those that it owes; {most} are allowed.",
+            "Whoever runs this can allow more with REBUTTAL_MAX_TURNS.",
+        )
 
 
 def _check_moment(field: str, moment: datetime | None, latest: datetime) -> None:

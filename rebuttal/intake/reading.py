@@ -14,6 +14,7 @@ from rebuttal.material import clean, one_line
 
 OLD = 1
 """The version before: the main line alone, with endpoints' names and real ids."""
+_HINT = "Import what Rebuttal has exported: a debate as JSON, or a zip of a history."
 _NOT_KEPT = ("own_keys", "forked_from", "finished")
 """What a debate of the old version had beyond the present one."""
 
@@ -41,7 +42,7 @@ def read_document(data: bytes) -> Document:
     except ValidationError as exc:
         raise _explained(exc) from None
     except (ValueError, RecursionError):
-        raise InvalidInput("The document is no JSON.") from None
+        raise InvalidInput("The document is no JSON.", _HINT) from None
 
 
 # What may come out of a JSON text that is not clean, written out or escaped; too much is no harm.
@@ -77,7 +78,8 @@ def _explained(exc: ValidationError) -> InvalidInput:
     field = one_line(".".join(map(str, problem["loc"])), 120)
     message = one_line(problem["msg"].removeprefix("Value error, "), 300)
     if problem["type"] == "json_invalid":
-        return InvalidInput(f"The document is no JSON: {message}.")
-    if field == "rebuttal":
-        return InvalidInput("This is no debate that Rebuttal has exported as JSON.")
-    return InvalidInput(f"{field}: {message}" if field else f"The document: {message}")
+        reason = message.removeprefix("Invalid JSON: ")
+        return InvalidInput(f"The document is no JSON: {reason}.", _HINT)
+    if field in ("", "rebuttal"):
+        return InvalidInput("The document is no debate of Rebuttal's.", _HINT)
+    return InvalidInput(f"{field}: {message}")
