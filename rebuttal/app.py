@@ -28,6 +28,7 @@ from rebuttal.records import (
     DebateState,
     EndpointState,
     ModelState,
+    Search,
     Seat,
     Turn,
     Visitor,
@@ -208,11 +209,14 @@ class DebateApp:
             return live.turns
 
     async def debates(self, limit: int = 50, *, visitor: Visitor = OPERATOR) -> list[Debate]:
-        """The visitor's, newest first; the operator sees everybody's."""
+        """The visitor's, as the history has them; the operator sees everybody's."""
         await self._ready()
-        if visitor.operator:
-            return await self._kept.list_debates(None, limit)
-        return await self._kept.list_debates(visitor.owner, min(limit, MOST_LISTED))
+        if visitor.reads:
+            return []
+        owner = None if visitor.operator else visitor.owner
+        most = limit if visitor.operator else min(limit, MOST_LISTED)
+        page = await self._kept.search(owner, Search(), limit=most)
+        return [found.debate for found in page.found]
 
     async def export(
         self, debate_id: str, format: ExportFormat, *, visitor: Visitor = OPERATOR

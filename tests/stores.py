@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rebuttal.records import USER, Debate, Debater, Persona, Turn
+from rebuttal.records import USER, Debate, Debater, Persona, Search, Turn
 from rebuttal.stores.base import DebateStore
 from rebuttal.stores.sql import SqlStore
 
@@ -49,6 +50,12 @@ async def begin(store: DebateStore, key: str = "d", turns: int = 0) -> None:
     await store.add_debate(a_debate(key), a_turn("t0", None))
     for number in range(1, turns + 1):
         await store.add_turn(key, a_turn(f"t{number}", f"t{number - 1}"))
+
+
+async def listed(store: DebateStore, owner: str | None = None, **search: Any) -> list[Debate]:
+    """Every debate that is found, in the order of a history."""
+    page = await store.search(owner, Search(**search), limit=10_000)
+    return [found.debate for found in page.found]
 
 
 async def ids(store: DebateStore, key: str = "d") -> list[str]:

@@ -76,6 +76,7 @@ FLOORS = {
         "rebuttal.markdown",
         "rebuttal.redaction",
         "rebuttal.line",
+        "rebuttal.words",
         "rebuttal.colour",
         "rebuttal.languages",
     ),

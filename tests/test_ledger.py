@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from alembic import command
 from alembic.config import Config
 
 from rebuttal.errors import StoreError
+from rebuttal.records import now
 from rebuttal.stores import migrations
 from rebuttal.stores.base import NOTHING, Cost, DebateStore, Figures, Ledger, Purse
 from rebuttal.stores.sql import SqlStore
@@ -156,7 +157,8 @@ async def test_old_days_are_purged_and_a_debates_own_sum_is_not(store: DebateSto
     assert await spent(ledger, mine) == NOTHING
     assert await spent(ledger, debates) == Cost(5)
     assert await ledger.secret(TODAY) != first
-    await store.delete_debate("d")
+    await store.delete(["d"])
+    await store.purge(None, now() + timedelta(seconds=1))
     assert await spent(ledger, debates) == NOTHING
 
 

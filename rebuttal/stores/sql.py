@@ -7,48 +7,42 @@ goes on and the other is told StaleTip.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import Self, TypeVar
+from collections.abc import Sequence
+from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from rebuttal.errors import InvalidInput, NotFound, RebuttalError, StaleTip, StoreError
-from rebuttal.records import Debate, Turn
+from rebuttal.errors import InvalidInput, NotFound, RebuttalError, StaleTip
+from rebuttal.line import below
+from rebuttal.records import Debate, Turn, now
 from rebuttal.stores.base import no_debate
-from rebuttal.stores.sql_database import Database, Work
+from rebuttal.stores.sql_database import Database
+from rebuttal.stores.sql_history import SqlHistory, slices
 from rebuttal.stores.sql_ledger import SqlLedger
 from rebuttal.stores.sql_rows import (
     DEBATES,
-    SPENDINGS,
     TURNS,
     debate_of,
     debate_row,
     turn_of,
     turn_row,
 )
-from rebuttal.stores.storable import MAX_INT, is_storable, known
+from rebuttal.stores.sql_terms import FINISHED, terms_of, terms_of_turn
+from rebuttal.stores.sql_tokens import SqlTokens
+from rebuttal.stores.storable import check_storable, check_tree, known
 
-T = TypeVar("T")
 
-
-class SqlStore:
+class SqlStore(SqlHistory, SqlTokens):
     """Debates in SQLite or PostgreSQL; DebateStore describes the methods.
 
-    The work is done in threads, so the loop goes on meanwhile. A write that is cancelled is still
-    finished before the cancellation goes on, so that who comes next knows where the tip is. An id
-    that is taken is InvalidInput, and so is text that no database keeps.
+    An id that is taken is InvalidInput, and so is text that no database keeps.
     """
 
+    problem = ""
+
     def __init__(self, database: Database) -> None:
-        self._database = database
-        # SQLite has one writer at a time: a second thread would only wait for the first.
-        writers = 1 if database.backend == "sqlite" else 4
-        self._writers = ThreadPoolExecutor(writers, thread_name_prefix="store-write")
-        self._readers = ThreadPoolExecutor(4, thread_name_prefix="store-read")
-        self._closed = False
+        super().__init__(database)
         self.ledger = SqlLedger(self._read, self._write)
 
     @classmethod
@@ -69,20 +63,27 @@ class SqlStore:
     async def add_debate(self, debate: Debate, first: Turn) -> None:
         if first.parent_id is not None or debate.tip != first.id:
             raise InvalidInput("a new debate begins with one turn, which is its tip")
-        rows = debate_row(debate), turn_row(debate.id, first)
+        await self.add_debates([(debate, (first,))])
+
+    async def add_debates(self, whole: Sequence[tuple[Debate, Sequence[Turn]]]) -> None:
+        for debate, turns in whole:
+            check_tree(debate, turns)
+        rows = [
+            (debate_row(debate), [turn_row(debate.id, turn) for turn in turns])
+            for debate, turns in whole
+        ]
 
         def work(connection: sa.Connection) -> None:
-            try:
-                connection.execute(sa.insert(DEBATES), rows[0])
-            except IntegrityError:
-                raise InvalidInput(f"a debate {debate.id!r} is kept already") from None
-            connection.execute(sa.insert(TURNS), rows[1])
+            for (debate, turns), (row, turn_rows) in zip(whole, rows, strict=True):
+                seq = _added(connection, debate.id, row)
+                connection.execute(sa.insert(TURNS), turn_rows)
+                self._index.put(connection, seq, terms_of(debate, turns))
 
         await self._write(work)
 
     async def get_debate(self, debate_id: str) -> Debate:
         def work(connection: sa.Connection) -> Debate:
-            query = sa.select(DEBATES).where(DEBATES.c.id == known(debate_id))
+            query = sa.select(DEBATES).where(_is(debate_id))
             row = connection.execute(query).one_or_none()
             if row is None:
                 raise no_debate(debate_id)
@@ -90,30 +91,44 @@ class SqlStore:
 
         return await self._read(work)
 
-    async def list_debates(self, owner: str | None = None, limit: int = 50) -> list[Debate]:
-        newest = DEBATES.c.created_at.desc(), DEBATES.c.seq.desc()
-        query = sa.select(DEBATES).order_by(*newest).limit(min(max(limit, 0), MAX_INT))
-        if owner is not None:
-            query = query.where(DEBATES.c.owner == owner if is_storable(owner) else sa.false())
-        return await self._read(
-            lambda connection: [debate_of(r) for r in connection.execute(query)]
-        )
+    async def change_debate(
+        self, debate_id: str, *, title: str | None = None, pinned: bool | None = None
+    ) -> None:
+        values: dict[str, Any] = {} if pinned is None else {"pinned": pinned}
+        if title is not None:
+            check_storable("title", title)
+            values["title"] = title or None
+
+        def work(connection: sa.Connection) -> None:
+            change = (
+                sa.update(DEBATES).where(_is(debate_id)).values(values or {"tip": DEBATES.c.tip})
+            )
+            if not connection.execute(change).rowcount:
+                raise no_debate(debate_id)
+            self._index_anew(connection, debate_id)
+
+        await self._write(work)
 
     async def add_turn(self, debate_id: str, turn: Turn, *, finished: bool = False) -> None:
         row = turn_row(debate_id, turn)
 
         def work(connection: sa.Connection) -> None:
-            claimed = connection.execute(
+            claim = (
                 sa.update(DEBATES)
-                .where(DEBATES.c.id == known(debate_id), DEBATES.c.tip == turn.parent_id)
-                .values(tip=turn.id, finished=finished)
+                .where(_is(debate_id), DEBATES.c.tip == turn.parent_id)
+                .values(tip=turn.id, finished=finished, kept_at=now())
+                .returning(DEBATES.c.seq)
             )
-            if not claimed.rowcount:
+            seq = connection.scalar(claim)
+            if seq is None:
                 raise _stale_or_missing(connection, debate_id)
             try:
                 connection.execute(sa.insert(TURNS), row)
             except IntegrityError:
                 raise InvalidInput(f"a turn {turn.id!r} is kept already") from None
+            new, gone = (FINISHED, "") if finished else ("", FINISHED)
+            terms = terms_of_turn(turn) | {*filter(None, [new])}
+            self._index.add(connection, seq, terms, filter(None, [gone]))
 
         await self._write(work)
 
@@ -121,7 +136,7 @@ class SqlStore:
         line = (
             sa.select(TURNS.c.seq, TURNS.c.parent_id)
             .join(DEBATES, (DEBATES.c.id == TURNS.c.debate_id) & (DEBATES.c.tip == TURNS.c.id))
-            .where(DEBATES.c.id == known(debate_id))
+            .where(_is(debate_id))
             .cte("line", recursive=True)
         )
         parents = sa.select(TURNS.c.seq, TURNS.c.parent_id).join(
@@ -131,7 +146,8 @@ class SqlStore:
         return await self._turns(debate_id, TURNS.c.seq.in_(sa.select(line.c.seq)))
 
     async def get_tree(self, debate_id: str) -> tuple[Turn, ...]:
-        return await self._turns(debate_id, TURNS.c.debate_id == known(debate_id))
+        seen = sa.select(DEBATES.c.id).where(_is(debate_id))
+        return await self._turns(debate_id, TURNS.c.debate_id.in_(seen))
 
     async def move_tip(
         self, debate_id: str, tip: str, expected: str, *, finished: bool = False
@@ -141,42 +157,47 @@ class SqlStore:
         )
 
         def work(connection: sa.Connection) -> None:
-            moved = connection.execute(
+            move = (
                 sa.update(DEBATES)
-                .where(
-                    DEBATES.c.id == known(debate_id),
-                    DEBATES.c.tip == known(expected),
-                    turn.exists(),
-                )
+                .where(_is(debate_id), DEBATES.c.tip == known(expected), turn.exists())
                 .values(tip=known(tip), finished=finished)
+                .returning(DEBATES.c.seq)
             )
-            if not moved.rowcount:
+            seq = connection.scalar(move)
+            if seq is None:
                 problem = _stale_or_missing(connection, debate_id)
                 if isinstance(problem, StaleTip) and connection.execute(turn).first() is None:
                     problem = NotFound(f"debate {debate_id!r} has no turn {tip!r}")
                 raise problem
 
+            mark = {FINISHED}
+            self._index.add(connection, seq, *((mark, ()) if finished else ((), mark)))
+
         await self._write(work)
 
-    async def delete_debate(self, debate_id: str) -> None:
+    async def delete_branch(self, debate_id: str, turn_id: str) -> None:
         def work(connection: sa.Connection) -> None:
-            query = sa.delete(DEBATES).where(DEBATES.c.id == known(debate_id))
-            if not connection.execute(query).rowcount:
+            # The debate is claimed first, so that nobody moves its tip meanwhile.
+            claim = sa.update(DEBATES).where(_is(debate_id)).values(tip=DEBATES.c.tip)
+            tip = connection.scalar(claim.returning(DEBATES.c.tip))
+            if tip is None:
                 raise no_debate(debate_id)
-            own = SPENDINGS.c.scope == "debate", SPENDINGS.c.key == debate_id
-            connection.execute(sa.delete(SPENDINGS).where(*own))
+            gone = below(_tree(connection, debate_id), turn_id)
+            if not gone:
+                raise NotFound(f"debate {debate_id!r} has no turn {turn_id!r}")
+            if tip in gone:
+                raise InvalidInput("this is the main line", "Choose another line first.")
+            of_debate = sa.delete(TURNS).where(TURNS.c.debate_id == debate_id)
+            for some in slices(sorted(gone)):
+                connection.execute(of_debate.where(TURNS.c.id.in_(some)))
+            self._index_anew(connection, debate_id)
 
         await self._write(work)
 
-    async def close(self) -> None:
-        """Finish what is being written, then let go of files and connections. Twice is once."""
-        self._closed = True
-        await asyncio.to_thread(self._shut)
-
-    def _shut(self) -> None:
-        self._writers.shutdown()
-        self._readers.shutdown()
-        self._database.close()
+    def _index_anew(self, connection: sa.Connection, debate_id: str) -> None:
+        row = connection.execute(sa.select(DEBATES).where(_is(debate_id))).one()
+        terms = terms_of(debate_of(row), _tree(connection, debate_id))
+        self._index.put(connection, row.seq, terms)
 
     async def _turns(self, debate_id: str, which: sa.ColumnElement[bool]) -> tuple[Turn, ...]:
         # A turn is always kept after its parent, so the order of keeping is the order of the line.
@@ -186,27 +207,27 @@ class SqlStore:
             raise no_debate(debate_id)
         return turns
 
-    async def _read(self, work: Work[T]) -> T:
-        return await self._begun(self._readers, self._database.read, work)
 
-    async def _write(self, work: Work[T]) -> T:
-        writing = self._begun(self._writers, self._database.write, work)
-        try:
-            return await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            await asyncio.gather(writing, return_exceptions=True)
-            raise
+def _is(debate_id: str) -> sa.ColumnElement[bool]:
+    """Whether a row is that debate's, and it is not deleted."""
+    return (DEBATES.c.id == known(debate_id)) & DEBATES.c.deleted_at.is_(None)
 
-    def _begun(
-        self, threads: Executor, transact: Callable[[Work[T]], T], work: Work[T]
-    ) -> asyncio.Future[T]:
-        if self._closed:
-            raise StoreError("the store of debates is closed.", "Start Rebuttal again.")
-        return asyncio.get_running_loop().run_in_executor(threads, transact, work)
+
+def _added(connection: sa.Connection, debate_id: str, row: dict[str, Any]) -> int:
+    try:
+        seq: int = connection.execute(sa.insert(DEBATES).returning(DEBATES.c.seq), row).scalar_one()
+    except IntegrityError:
+        raise InvalidInput(f"a debate {debate_id!r} is kept already") from None
+    return seq
+
+
+def _tree(connection: sa.Connection, debate_id: str) -> list[Turn]:
+    query = sa.select(TURNS).where(TURNS.c.debate_id == debate_id).order_by(TURNS.c.seq)
+    return [turn_of(row) for row in connection.execute(query)]
 
 
 def _stale_or_missing(connection: sa.Connection, debate_id: str) -> RebuttalError:
-    query = sa.select(DEBATES.c.seq).where(DEBATES.c.id == known(debate_id))
+    query = sa.select(DEBATES.c.seq).where(_is(debate_id))
     if connection.execute(query).first() is None:
         return no_debate(debate_id)
     return StaleTip(f"debate {debate_id!r} has moved on meanwhile", "Reload it and try again.")

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,6 +75,15 @@ class Database:
     def write(self, work: Work[T]) -> T:
         """What ``work`` returns, once it is all safely on the disk; on an error nothing is."""
         return self._transact(self._writer, work)
+
+    def empty_log(self) -> None:
+        """Write what SQLite has in its log into the file, unless somebody reads the log just now.
+
+        Pages that are no more would stay in it until others are written over them.
+        """
+        if self._file is not None:
+            with closing(_connect_sqlite(self._file)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Let go of files and connections."""
@@ -180,6 +189,7 @@ def _connect_sqlite(file: Path) -> sqlite3.Connection:
         _switch_to_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # what is purged is not left in free pages
     except sqlite3.Error:
         connection.close()
         raise

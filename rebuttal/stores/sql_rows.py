@@ -7,8 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
+from sqlalchemy.dialects import postgresql
 
-from rebuttal.records import Debate, Debater, Timings, Turn, Usage
+from rebuttal.records import Debate, Debater, Timings, Token, Turn, Usage, now
 from rebuttal.stores.storable import refuse_unstorable
 
 _DEBATERS = TypeAdapter(tuple[Debater, ...])
@@ -36,6 +37,13 @@ class Moment(sa.types.TypeDecorator[datetime]):
 SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 METADATA = sa.MetaData()
 
+_SEEN: dict[str, Any] = {
+    f"{backend}_where": sa.text("deleted_at IS NULL") for backend in ("sqlite", "postgresql")
+}
+_HIDDEN: dict[str, Any] = {
+    f"{backend}_where": sa.text("deleted_at IS NOT NULL") for backend in ("sqlite", "postgresql")
+}
+
 DEBATES = sa.Table(
     "debates",
     METADATA,
@@ -56,9 +64,23 @@ DEBATES = sa.Table(
     sa.Column("finished", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("rerun_of", sa.Text),
     sa.Column("imported_at", Moment),
+    sa.Column("kept_at", Moment, nullable=False),
     sa.Column("deleted_at", Moment),
-    sa.Index("debates_newest", "created_at", "seq"),
-    sa.Index("debates_of_owner", "owner", "created_at", "seq"),
+    # A history is read along these, narrowed by what they hold without a look at the rows.
+    sa.Index("debates_of_all", "pinned", "seq", "created_at", "finished", **_SEEN),
+    sa.Index("debates_of_owner", "owner", "pinned", "seq", "created_at", "finished", **_SEEN),
+    sa.Index("debates_deleted", "deleted_at", "seq", **_HIDDEN),
+)
+
+DEBATE_WORDS = sa.Table(
+    "debate_words",
+    METADATA,
+    sa.Column("seq", SERIAL, sa.ForeignKey("debates.seq"), primary_key=True, autoincrement=False),
+    sa.Column(
+        "words",
+        sa.LargeBinary().with_variant(postgresql.TSVECTOR(), "postgresql"),
+        nullable=False,
+    ),
 )
 
 TURNS = sa.Table(
@@ -112,22 +134,49 @@ HALTS = sa.Table(
     sa.Column("since", Moment, nullable=False),
 )
 
+TOKENS = sa.Table(
+    "tokens",
+    METADATA,
+    sa.Column("seq", SERIAL, primary_key=True, autoincrement=True),
+    sa.Column("hash", sa.Text, nullable=False, unique=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("debate_id", sa.Text, sa.ForeignKey("debates.id", ondelete="CASCADE")),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment),
+    sa.Index("tokens_of_owner", "owner", "kind", "seq"),
+    sa.Index("tokens_of_debate", "debate_id"),
+)
+
 
 def debate_row(debate: Debate) -> dict[str, Any]:
     """Raises InvalidInput for what a database cannot keep."""
     refuse_unstorable(debate)
     debaters = _DEBATERS.dump_json(debate.debaters).decode()
     own_keys = _NAMES.dump_json(debate.own_keys).decode()
-    return {**debate.model_dump(), "debaters": debaters, "own_keys": own_keys}
+    return {**debate.model_dump(), "debaters": debaters, "own_keys": own_keys, "kept_at": now()}
 
 
 def debate_of(row: sa.Row[Any]) -> Debate:
     """The debate that ``row`` keeps. Raises ValueError where it was tampered with."""
     fields = row._asdict()
-    del fields["seq"], fields["deleted_at"]
+    del fields["seq"], fields["kept_at"], fields["deleted_at"]
     fields["debaters"] = _DEBATERS.validate_json(fields["debaters"])
     fields["own_keys"] = _NAMES.validate_json(fields["own_keys"])
     return Debate(**fields)
+
+
+def token_row(token: Token) -> dict[str, Any]:
+    """Raises InvalidInput for what a database cannot keep."""
+    refuse_unstorable(token)
+    return token.model_dump()
+
+
+def token_of(row: sa.Row[Any]) -> Token:
+    """The token that ``row`` keeps. Raises ValueError where it was tampered with."""
+    fields = row._asdict()
+    del fields["seq"]
+    return Token(**fields)
 
 
 def turn_row(debate_id: str, turn: Turn) -> dict[str, Any]:

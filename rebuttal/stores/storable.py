@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from rebuttal.errors import InvalidInput
-from rebuttal.records import Record
+from rebuttal.records import Debate, Record, Turn
 
 MAX_INT = 2**63 - 1
 
@@ -32,16 +32,35 @@ def is_storable(value: object) -> bool:
             return True
 
 
+def check_storable(field: str, value: object) -> None:
+    """Raises InvalidInput naming the field."""
+    if not is_storable(value):
+        what = "text" if isinstance(value, str) else repr(value)
+        raise InvalidInput(
+            f"{field}: this {what} cannot be stored",
+            "Text holds no NUL and no half character; a number has 64 bits; a moment has a "
+            "time zone.",
+        )
+
+
 def refuse_unstorable(record: Record) -> None:
     """Raises InvalidInput naming the field."""
     for field, value in _leaves(record.model_dump(), ""):
-        if not is_storable(value):
-            what = "text" if isinstance(value, str) else repr(value)
+        check_storable(field.lstrip("."), value)
+
+
+def check_tree(debate: Debate, turns: Sequence[Turn]) -> None:
+    """Raises InvalidInput unless the turns are one tree, parents first, with the debate's tip."""
+    there: set[str | None] = set()
+    for number, turn in enumerate(turns):
+        if turn.id in there or (turn.parent_id not in there if number else turn.parent_id):
             raise InvalidInput(
-                f"{field.lstrip('.')}: this {what} cannot be stored",
-                "Text holds no NUL and no half character; a number has 64 bits; a moment has a "
-                "time zone.",
+                f"turn {turn.id!r} has no place in a tree",
+                "One turn begins it, and each other one follows a turn before it.",
             )
+        there.add(turn.id)
+    if debate.tip not in there:
+        raise InvalidInput(f"debate {debate.id!r} ends with a turn that is not there")
 
 
 def _leaves(value: object, field: str) -> Iterator[tuple[str, object]]:

@@ -1,0 +1,196 @@
+"""The index of words that a search reads: FTS5 on SQLite, a tsvector with GIN on PostgreSQL.
+
+A debate is one document, by its ``seq``: the words of topic, title and all turns, each once, their
+short beginnings, and markers for what a search is narrowed by. The databases' own ways to split a
+text into words are not asked: both find the same.
+
+On SQLite the table of FTS5 keeps postings alone: a word, and where it stands. A word that a debate
+has already is never added again, and only words that it has are taken away; so a turn costs its
+new words, however long the debate is. Which words a debate has is in ``debate_words``.
+"""
+
+from __future__ import annotations
+
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from rebuttal.stores.sql_rows import DEBATE_WORDS
+from rebuttal.stores.sql_terms import Sought, expanded, fitting
+from rebuttal.words import BEGINS
+
+FTS = "debate_index"
+CREATE_FTS = (
+    f"CREATE VIRTUAL TABLE {FTS} USING fts5(words, content='', columnsize=0, detail=none, "
+    "tokenize=\"ascii tokenchars ':^'\")"
+)
+MERGED = 200
+"""Pages of the index that one step of ``tidy`` writes."""
+
+_C = DEBATE_WORDS.c
+
+
+class Index(ABC):
+    """The documents of debates. Every method is part of the transaction it is called in."""
+
+    def put(self, connection: sa.Connection, seq: int, terms: Iterable[str]) -> None:
+        """These are the terms of that debate now; beginnings of words are added here."""
+        self._change(connection, seq, self._held(connection, seq), fitting(terms))
+
+    def add(
+        self, connection: sa.Connection, seq: int, terms: Iterable[str], gone: Iterable[str] = ()
+    ) -> None:
+        """These come to what it has, and those ``gone`` are no more."""
+        held = self._held(connection, seq) or set()
+        new = fitting(set(terms) - held, held)
+        self._change(connection, seq, held, (held | new) - set(gone))
+
+    def drop(self, connection: sa.Connection, seqs: Sequence[int]) -> None:
+        """Forget the documents of these debates."""
+        connection.execute(sa.delete(DEBATE_WORDS).where(_C.seq.in_(seqs)))
+
+    def tidy(self, connection: sa.Connection, begin: bool) -> bool:
+        """A step of forgetting for good what was dropped; whether there is more to do."""
+        return False
+
+    @abstractmethod
+    def newest(
+        self, connection: sa.Connection, sought: Sought, before: int | None, most: int
+    ) -> list[int]:
+        """Those found last of those kept before that one, the newest first."""
+
+    @abstractmethod
+    def _held(self, connection: sa.Connection, seq: int) -> set[str] | None:
+        """The terms of that debate without beginnings; None where it has no document."""
+
+    @abstractmethod
+    def _change(
+        self, connection: sa.Connection, seq: int, held: set[str] | None, terms: set[str]
+    ) -> None:
+        """From ``held`` to ``terms``."""
+
+
+class SqliteIndex(Index):
+    """On FTS5."""
+
+    def drop(self, connection: sa.Connection, seqs: Sequence[int]) -> None:
+        query = sa.select(_C.seq, _C.words).where(_C.seq.in_(seqs))
+        for seq, packed in connection.execute(query).all():
+            _take_away(connection, seq, expanded(_unpacked(packed)))
+        super().drop(connection, seqs)
+
+    def tidy(self, connection: sa.Connection, begin: bool) -> bool:
+        # A word stays in the file until its page is written anew, which merging does. Below zero
+        # it begins with everything there is. Of the changes it counts, the statement is one.
+        changes = "SELECT total_changes()"
+        before = connection.exec_driver_sql(changes).scalar_one()
+        pages = -MERGED if begin else MERGED
+        connection.exec_driver_sql(f"INSERT INTO {FTS}({FTS}, rank) VALUES ('merge', ?)", (pages,))
+        return bool(connection.exec_driver_sql(changes).scalar_one() - before > 1)
+
+    def newest(
+        self, connection: sa.Connection, sought: Sought, before: int | None, most: int
+    ) -> list[int]:
+        older = "" if before is None else "AND rowid < :before"
+        query = sa.text(
+            f"SELECT rowid FROM {FTS} WHERE {FTS} MATCH :sought {older} "
+            "ORDER BY rowid DESC LIMIT :most"
+        )
+        given = {"sought": _fts_query(sought), "before": before, "most": most}
+        return list(connection.scalars(query, given))
+
+    def _held(self, connection: sa.Connection, seq: int) -> set[str] | None:
+        packed = connection.scalar(sa.select(_C.words).where(_C.seq.in_([seq])))
+        return None if packed is None else _unpacked(packed)
+
+    def _change(
+        self, connection: sa.Connection, seq: int, held: set[str] | None, terms: set[str]
+    ) -> None:
+        if held is None:
+            connection.execute(sa.insert(DEBATE_WORDS).values(seq=seq, words=_packed(terms)))
+        elif held != terms:
+            query = sa.update(DEBATE_WORDS).where(_C.seq.in_([seq]))
+            connection.execute(query.values(words=_packed(terms)))
+        before, after = expanded(held or ()), expanded(terms)
+        new, gone = after - before, before - after
+        if gone:
+            _take_away(connection, seq, gone)
+        if new or gone:  # FTS5 counts documents, and must not have more taken away than came
+            connection.exec_driver_sql(
+                f"INSERT INTO {FTS}(rowid, words) VALUES (?, ?)", (seq, " ".join(sorted(new)))
+            )
+
+
+class PostgresIndex(Index):
+    """On a tsvector. The rows of its table are short, so that very many are read at once."""
+
+    def newest(
+        self, connection: sa.Connection, sought: Sought, before: int | None, most: int
+    ) -> list[int]:
+        # The planner takes words for cheap to look at and walks through every debate instead.
+        connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
+        older = "" if before is None else "WHERE seq < :before"
+        query = sa.text(
+            "SELECT seq FROM (SELECT seq FROM debate_words "
+            "WHERE words @@ CAST(:sought AS tsquery) OFFSET 0) AS found "
+            f"{older} ORDER BY seq DESC LIMIT :most"
+        )
+        given = {"sought": _ts_query(sought), "before": before, "most": most}
+        return list(connection.scalars(query, given))
+
+    def _held(self, connection: sa.Connection, seq: int) -> set[str] | None:
+        terms = connection.scalar(
+            sa.select(sa.func.tsvector_to_array(_C.words)).where(_C.seq.in_([seq]))
+        )
+        return None if terms is None else {term for term in terms if term[0] != BEGINS}
+
+    def _change(
+        self, connection: sa.Connection, seq: int, held: set[str] | None, terms: set[str]
+    ) -> None:
+        if held == terms:
+            return
+        array = sa.cast(sorted(expanded(terms)), postgresql.ARRAY(sa.Text))
+        vector = sa.func.array_to_tsvector(array)
+        insert = postgresql.insert(DEBATE_WORDS).values(seq=seq, words=vector)
+        connection.execute(
+            insert.on_conflict_do_update(index_elements=[_C.seq], set_={"words": vector})
+        )
+
+
+def index_on(backend: str) -> Index:
+    """The index of that kind of database."""
+    return SqliteIndex() if backend == "sqlite" else PostgresIndex()
+
+
+def _take_away(connection: sa.Connection, seq: int, terms: set[str]) -> None:
+    connection.exec_driver_sql(
+        f"INSERT INTO {FTS}({FTS}, rowid, words) VALUES ('delete', ?, ?)",
+        (seq, " ".join(sorted(terms))),
+    )
+
+
+def _packed(terms: set[str]) -> bytes:
+    return zlib.compress(" ".join(sorted(terms)).encode(), 1)
+
+
+def _unpacked(packed: bytes) -> set[str]:
+    return set(zlib.decompress(packed).decode().split())
+
+
+def _fts_query(sought: Sought) -> str:
+    parts = [f'"{term}"' for term in sorted(sought.all)]
+    parts += [f'"{sought.begins}"*'] if sought.begins else []
+    parts += ["(" + " OR ".join(f'"{term}"' for term in terms) + ")" for terms in sought.any]
+    without = " OR ".join(f'"{term}"' for term in sorted(sought.no))
+    return f"({' AND '.join(parts)})" + (f" NOT ({without})" if without else "")
+
+
+def _ts_query(sought: Sought) -> str:
+    parts = [f"'{term}'" for term in sorted(sought.all)]
+    parts += [f"'{sought.begins}':*"] if sought.begins else []
+    parts += ["(" + " | ".join(f"'{term}'" for term in terms) + ")" for terms in sought.any]
+    parts += [f"!'{term}'" for term in sorted(sought.no)]
+    return " & ".join(parts)
