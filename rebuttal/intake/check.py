@@ -22,7 +22,7 @@ AHEAD = timedelta(days=1)
 
 def check_document(document: Document, settings: Settings, moment: datetime) -> None:
     """Raises InvalidInput naming the field: of the debate, of its tables, or of its tree."""
-    check_length(len(document.turns), settings.max_turns)
+    _check_length(len(document.turns), settings.max_turns)
     latest = moment + AHEAD
     _check_debate(document.debate, latest)
     longest = max(MAX_TEXT, settings.max_turn_chars)
