@@ -28,19 +28,17 @@ from rebuttal.web.asgi import (
     answer_text,
 )
 from rebuttal.web.connections import Door, harden
-from rebuttal.web.files import Files
 from rebuttal.web.headers import AnswerHeaders
 from rebuttal.web.health import Health
 from rebuttal.web.hosts import Hosts, check_origin
+from rebuttal.web.ours import Ours
 from rebuttal.web.peers import Peers
 from rebuttal.web.problems import answer_problem, answer_words
 from rebuttal.web.rates import Rates
 from rebuttal.web.request import Request
 from rebuttal.web.sessions import Queue, Sessions
-from rebuttal.web.shared import Shared
-from rebuttal.web.sid import SessionInAddress
 from rebuttal.web.streams import Stream, Streams, abort_of, impatient
-from rebuttal.web.visitors import Visitors, opens_the_page
+from rebuttal.web.visitors import Visitors
 
 SWEEP = 5
 """Beats of the heart between two looks for tabs that have gone."""
@@ -72,9 +70,7 @@ class Guard:
         self._rates = Rates(settings)
         self._streams = Streams(settings)
         self._intake = bodies.Intake(settings.max_body_kib * 1024)
-        self._shared = Shared(app, self._intake, self._streams)
-        self._files = Files(app, self._streams)
-        self._session = SessionInAddress(app, visitors)
+        self._ours = Ours(app, visitors, self._intake, self._streams, self._rates)
         self._door = Door(None if self._peers.any else settings.connections_per_network)
         self._inner: App | None = None
 
@@ -160,7 +156,7 @@ class Guard:
             asked.keep = True
             await self._pass(asked)
             return
-        if await self._is_open_to_all(asked, kind):
+        if await self._ours.for_anybody(asked, kind):
             return
         if kind != "page":
             check_origin(scope, host)
@@ -171,28 +167,6 @@ class Guard:
             return
         self._rates.pass_visitor(asked.who, kind)
         await self._admit(asked, kind)
-
-    async def _is_open_to_all(self, asked: Request, kind: routes.Kind) -> bool:
-        """Answer what needs no cookie: the page of a link, and a history in the address."""
-        if kind == "shared":
-            asked.closed = True
-            await self._shared.file(asked)
-        elif kind == "watch":
-            check_origin(asked.scope, asked.host)
-            await self._shared.watch(asked)
-        elif kind == "excerpt":
-            check_origin(asked.scope, asked.host)
-            asked.closed = True
-            await self._shared.take(asked)
-        elif kind == "session":
-            if asked.method == "POST":
-                check_origin(asked.scope, asked.host)
-            await self._session.answer(asked)
-        elif kind == "page" and asked.sid is not None and opens_the_page(asked.scope):
-            await self._session.open(asked)
-        else:
-            return False
-        return True
 
     async def _identify(self, asked: Request, kind: routes.Kind) -> bool:
         """Find out who asks, for us and for the page. False where that was answered already."""
@@ -207,26 +181,15 @@ class Guard:
                 return True  # no browser's page open; it shows nothing of anybody
             await self._lead_to_sign_in(asked)
             return False
-        if visitor is None and kind == "fork":
-            await self._greet(asked)
-            return False
         if visitor is None:
+            if await self._ours.for_newcomer(asked, kind):
+                return False
             words = "Reload the page; this browser has to accept its cookie."
             raise Refused(401, "Sign in first." if self._visitors.must_sign_in else words)
         scope["rebuttal.visitor"] = visitor
         scope["rebuttal.keys"] = dict(identity.keys)
         asked.visitor, asked.who = visitor, _key(visitor, asked.network)
         return True
-
-    async def _greet(self, asked: Request) -> None:
-        """Make a reader somebody, so that a debate can be theirs; their page asks once more."""
-        if self._visitors.must_sign_in:
-            where = {"sign_in": f"/login?next={quote('/shared', safe='')}"}
-        else:
-            self._rates.pass_newcomer(asked.network)
-            asked.cookie, where = self._visitors.welcome(asked.scope), {"again": "/shared/fork"}
-        words = "This browser has to accept its cookie."
-        await answer_json(asked.send, 401, {"status": 401, "message": words, **where})
 
     async def _admit(self, asked: Request, kind: routes.Kind) -> None:
         if kind in ("call", "join"):
@@ -237,17 +200,7 @@ class Guard:
             await answer_json(asked.send, 200, DONE)  # as Gradio does, which does nothing else
         elif kind == "stream":
             await self._pass_stream(asked)
-        elif kind == "fork":
-            await self._shared.fork(asked)
-        elif kind == "export":
-            asked.closed = True
-            await self._files.export(asked)
-        elif kind == "archive":
-            asked.closed = True
-            await self._files.archive(asked)
-        elif kind == "import":
-            await self._files.take_in(asked)
-        else:
+        elif not await self._ours.for_visitor(asked, kind):
             await self._pass(asked)
 
     async def _pass(self, asked: Request, body: bytes = b"") -> None:
