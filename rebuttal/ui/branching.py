@@ -95,8 +95,11 @@ def _model(one: Debater) -> str:
     return safe_line(one.model)
 
 
-def descent(debate: Debate, earlier: Debate | None) -> str:
-    """Where a debate comes from: taken over, imported, or run again after ``earlier``."""
+def descent(debate: Debate, earlier: Debate | None, acts: bool = True) -> str:
+    """Where a debate comes from: taken over, imported, or run again after ``earlier``.
+
+    ``acts``: with a button that compares the two.
+    """
     parts = []
     if debate.forked_from:
         parts.append("Taken over from a shared debate.")
@@ -104,7 +107,7 @@ def descent(debate: Debate, earlier: Debate | None) -> str:
         parts.append(f"Imported on {debate.imported_at:%-d %B %Y}.")
     if debate.rerun_of and earlier:
         link = f'<a href="?debate={earlier.id}">{safe_line(earlier.title or earlier.topic)}</a>'
-        beside = act(f"beside {earlier.id}", "Compare the two")
+        beside = act(f"beside {earlier.id}", "Compare the two") if acts else ""
         parts.append(f"Re-run of “{link}”. {beside}{other_weights(earlier, debate)}")
     elif debate.rerun_of:
         parts.append("Re-run of a debate that is gone.")

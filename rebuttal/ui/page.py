@@ -9,8 +9,11 @@ import gradio as gr
 
 from rebuttal.app import DebateApp
 from rebuttal.records import Visitor, new_id
+from rebuttal.ui.branch_form import offer as offer_to_branch
+from rebuttal.ui.branch_orders import wire_sheets
 from rebuttal.ui.entries import Nothing, Opened
 from rebuttal.ui.history_tab import build_history_tab, wire_history_tab
+from rebuttal.ui.insight_tab import build_insight_tab, wire_insight_tab
 from rebuttal.ui.masthead import masthead
 from rebuttal.ui.mode import MODES
 from rebuttal.ui.models_tab import build_models_tab, wire_models_tab
@@ -20,6 +23,7 @@ from rebuttal.ui.setup import offer_models
 from rebuttal.ui.sharing import build_sheet, wire_sheet
 from rebuttal.ui.table import Table, build_table, reopen, wire_table
 from rebuttal.ui.theme import ICON, head, theme
+from rebuttal.ui.tree_view import Sheets, build_sheets
 
 
 def build_ui(app: DebateApp, blocks: type[gr.Blocks] = RawBlocks) -> gr.Blocks:
@@ -34,15 +38,20 @@ def build_ui(app: DebateApp, blocks: type[gr.Blocks] = RawBlocks) -> gr.Blocks:
                     tables.append(build_table(app, mode))
             with gr.Tab("History", id="history") as history_tab:
                 history = build_history_tab(app)
+            with gr.Tab("Insight", id="insight") as insight_tab:
+                numbers = build_insight_tab()
             with gr.Tab("Models", id="models") as models_tab:
                 shelf = build_models_tab(app.settings)
         sheet = build_sheet()
+        sheets = build_sheets(app)
         for table in tables:
             wire_table(app, table)
+        wire_sheets(app, sheets, tables, tabs)
         wire_history_tab(app, tabs, history_tab, history, tables)
+        wire_insight_tab(app, insight_tab, numbers)
         wire_sheet(app, sheet)
         wire_models_tab(app, models_tab, shelf, [table.setup for table in tables])
-        _wire_load(app, demo, Front(top, problem, tabs), tables)
+        _wire_load(app, demo, Front(top, problem, tabs, sheets), tables)
     # As queue(api_open=False) would, which builds the whole server app a second time.
     demo.api_open = False
     return demo
@@ -74,6 +83,8 @@ class Front:
     masthead: gr.Markdown
     notice: gr.Markdown
     tabs: gr.Tabs
+    sheets: Sheets
+    """Open over them."""
 
 
 def _wire_load(app: DebateApp, demo: gr.Blocks, front: Front, tables: list[Table]) -> None:
@@ -93,11 +104,12 @@ def _wire_load(app: DebateApp, demo: gr.Blocks, front: Front, tables: list[Table
         updates: Updates = {}
         for table in tables:
             updates |= offer_models(table.setup, states, seated=first)
-        return updates
+        return updates | offer_to_branch(front.sheets.branch, states)
 
     opened = [front.notice, front.masthead, front.tabs]
     opened += [component for table in tables for component in table.opened]
     models = [card.model for table in tables for card in table.setup.cards]
+    models += [chair.model for chair in front.sheets.branch.chairs]
     demo.load(explained(app, front.notice, Opened, open_page), None, opened, **QUICK)
     offering = explained(app, front.notice, Nothing, offer)
     demo.load(offering, None, [front.notice, *models], **QUICK)

@@ -58,6 +58,8 @@ class Stage:
     streaming: gr.Checkbox
     copy: gr.Button
     exports: dict[ExportFormat, gr.Button]
+    tree: gr.Button
+    again: gr.Button
     new: gr.Button
     outbox: gr.Markdown
     """A text on its way to the clipboard or into a file; page.js takes it from here."""
@@ -286,6 +288,8 @@ def _tools(mode: Mode) -> dict[str, Any]:
             "streaming": gr.Checkbox(True, label="Word by word", container=False),
             "copy": gr.Button("Copy", size="sm"),
             "exports": {key: gr.Button(name, size="sm") for key, name in names.items()},
+            "tree": gr.Button("Branches", size="sm"),
+            "again": gr.Button("Run again", size="sm"),
             "new": gr.Button(f"New {mode.title.lower()}", size="sm"),
         }
 

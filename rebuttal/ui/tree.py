@@ -1,0 +1,151 @@
+"""A debate's tree as a list: who said what where, which line is the main one, and its branches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rebuttal.line import below, cast, children, line_to
+from rebuttal.markdown import safe_line
+from rebuttal.material import one_line
+from rebuttal.records import Debate, Turn
+from rebuttal.ui.branching import rounds_more
+from rebuttal.ui.render import Voice, act, looks, marked
+
+GIST = 110
+"""Characters of a turn that tell it from others."""
+LONG = 4
+"""Turns in a row without a fork; of more than these the middle is folded away."""
+_SIGNS = re.compile(r"^(?:#+|>+|[-+*])\s+|[*`~]+|(?<!\w)_+|_+(?!\w)", re.MULTILINE)
+"""What Markdown is written with, which is only in the way in a few plain words."""
+DEEPEST = 8
+"""Steps to the right; who branches further stays there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A turn in the list, ``depth`` steps from the main line."""
+
+    turn: Turn
+    depth: int
+    main: bool
+    begins: bool
+    """Whether a side branch begins with it."""
+    ends: bool
+    """Whether nothing follows it."""
+    forks: bool
+    """Whether more than one turn follows it."""
+
+
+def rows(tree: Sequence[Turn], tip: str) -> Iterator[Row]:
+    """Every turn: a branch beside the straight line stands right behind the turn it leaves.
+
+    Straight on goes the main line, and on a side branch the newest.
+    """
+    following = children(tree)
+    main = {turn.id for turn in line_to(tree, tip)}
+    waiting = [(turn, 0, False) for turn in reversed(following.get(None, ()))]
+    while waiting:
+        turn, depth, begins = waiting.pop()
+        after = following.get(turn.id, [])
+        yield Row(turn, depth, turn.id in main, begins, not after, len(after) > 1)
+        if not after:
+            continue
+        straight = next((one for one in after if one.id in main), after[-1])
+        waiting.append((straight, depth, turn.id in main and straight.id not in main))
+        aside = [one for one in after if one is not straight]
+        waiting += [(one, depth + 1, True) for one in reversed(aside)]
+
+
+def tree_list(
+    origin: Debate, tree: Sequence[Turn], tip: str, doomed: str = "", running: bool = False
+) -> str:
+    """The whole tree. At the branch that begins with ``doomed`` it is asked whether to delete it.
+
+    ``running``: a turn is being spoken, so that nothing can be changed.
+    """
+    voices = looks(cast(origin, tree).values())
+    ends = sum(row.ends for row in rows(tree, tip))
+    branches = "one line" if ends == 1 else f"{ends} lines"
+    said = sum(not turn.from_user for turn in tree)
+    told = f"{branches}, {said} {'turn' if said == 1 else 'turns'} of debaters"
+    if running:
+        told += ". A turn is being spoken: stop the debate to change anything here"
+    shown = [_shown(row, tip, tree, voices, doomed) for row in rows(tree, tip)]
+    folded = "".join(_folded(list(rows(tree, tip)), shown))
+    return f'<p class="tree-facts">{told}.</p>\n<ol class="tree">{folded}</ol>'
+
+
+def _folded(found: Sequence[Row], shown: Sequence[str]) -> Iterator[str]:
+    """The rows, the middle of a long run under one line that opens."""
+    run: list[str] = []
+    for row, text in zip(found, shown, strict=True):
+        plain = not (row.begins or row.ends or row.forks) and row.turn.parent_id is not None
+        if plain:
+            run.append(text)
+            continue
+        yield from _run(run)
+        run = []
+        yield text
+    yield from _run(run)
+
+
+def _run(run: list[str]) -> Iterator[str]:
+    if len(run) <= LONG:
+        yield from run
+        return
+    inner = "".join(run[1:-1])
+    yield run[0]
+    yield f'<li class="fold"><details><summary>{len(run) - 2} turns between</summary>'
+    yield f'<ol class="tree">{inner}</ol></details></li>'
+    yield run[-1]
+
+
+def _shown(
+    row: Row, tip: str, tree: Sequence[Turn], voices: Mapping[str, Voice], doomed: str
+) -> str:
+    turn = row.turn
+    place = "main" if row.main else "aside"
+    kinds = [place, *(["begins"] if row.begins else []), *(["ends"] if row.ends else [])]
+    voice = voices.get(turn.speaker)
+    style = f"--depth:{min(row.depth, DEEPEST)};{voice.style if voice else ''}"
+    face = f'<span class="face">{voice.emoji}</span> ' if voice else ""
+    name = voice.name if voice else "The topic" if turn.parent_id is None else "You"
+    edited = ' <span class="edited">edited by you</span>' if turn.edited_from else ""
+    foot = _asked(turn, tree) if turn.id == doomed else _acts(row, tip)
+    return (
+        f'<li class="row {" ".join(kinds)}{marked(turn.id)}" style="{style}">'
+        f'<p class="said">{face}<span class="name">{name}</span> '
+        f'<span class="gist">{gist(turn)}</span>{edited}</p>{foot}</li>'
+    )
+
+
+def gist(turn: Turn, limit: int = GIST) -> str:
+    """The first words of a turn, or what it does instead of saying something."""
+    words = one_line(_SIGNS.sub("", turn.text), limit)
+    if words:
+        return safe_line(words)
+    return "Another table." if turn.debaters else rounds_more(turn.rounds)
+
+
+def _acts(row: Row, tip: str) -> str:
+    turn, parts = row.turn, []
+    if turn.id == tip:
+        parts.append('<span class="mark">Main line</span>')
+    elif row.ends:
+        parts.append(act(f"main {turn.id}", "Make this the main line"))
+        parts.append(act(f"side {turn.id}", "Side by side", "with the main line"))
+    if row.begins:
+        parts.append(act(f"doom {turn.id}", "Delete this branch"))
+    if turn.parent_id is None or row.ends:
+        parts.append(act(f"branch {turn.id}", "Continue from here with…"))
+    return f'<p class="row-acts">{" ".join(parts)}</p>' if parts else ""
+
+
+def _asked(turn: Turn, tree: Sequence[Turn]) -> str:
+    count = len(below(tree, turn.id))
+    what = "this turn" if count == 1 else f"these {count} turns"
+    yes = act(f"prune {turn.id}", "Delete", what, "firm")
+    no = act(f"tree {turn.id}", "Keep")
+    return f'<p class="row-acts ask" role="alert">Delete {what} for good? {yes} {no}</p>'
