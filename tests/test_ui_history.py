@@ -33,7 +33,7 @@ def words(html: str) -> str:
     """What can be read of it."""
     html = re.sub(r"</?(?:mark|span|time|strong|details|ol)\b[^>]*>", "", html)
     return " ".join(
-        unescape(re.sub(r"</?(?:p|div|li|summary|button|h3|a)\b[^>]*>", " ", html)).split()
+        unescape(re.sub(r"</?(?!time)(?:p|div|li|summary|button|h3|a|t[a-z]+|caption|figure|figcaption|ul|i)\b[^>]*>", " ", html)).split()
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from rebuttal.records import Id, Record, Search
 from rebuttal.ui.entries import Clean, Entry, in_one_line
+from rebuttal.ui.insight import By, Measure
 
 # fmt: off
 Act = Literal[
@@ -159,3 +160,11 @@ class Share(Entry):
     """Something is to be done on the sheet."""
 
     order: Annotated[Sharing, BeforeValidator(_sharing)]
+
+
+class Count(Entry):
+    """Which of one's numbers are to be shown."""
+
+    days: Literal[7, 30, 365]
+    measure: Measure
+    by: By

@@ -36,6 +36,8 @@ NAMES = {
     "order": "The order",
     "trail": "The page",
     "days": "The time",
+    "measure": "What is counted",
+    "by": "For whom",
 }
 """How a field is called on the page."""
 
