@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 import pytest
 from markdown_it import MarkdownIt
 
-from rebuttal.export import CUTS, ExportFormat, export_debate
+from rebuttal.export import CUTS, EXPORT_FORMATS, ExportFormat, export_debate
 from rebuttal.records import Debate, Debater, Finish, Persona, Timings, Turn, Usage
+from tests.branched import branched
 from tests.hostile import offences, sayings
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -178,19 +179,49 @@ def test_plain_text_is_readable_and_no_turn_can_forge_a_speaker() -> None:
     assert "Moderator's note:\n    Be brief.\n" in text
 
 
-def test_json_holds_everything_and_comes_back_as_the_same_records() -> None:
-    talk = turns("Tee \u201eschön\u201c 茶\n")
-    text = export_debate(debate(), talk, "json")
-    whole = json.loads(text)
+def test_json_holds_the_whole_tree_and_numbers_its_turns() -> None:
+    whole = json.loads(export_debate(*branched(), "json"))
     assert list(whole) == ["rebuttal", "debate", "turns"]
-    assert whole["rebuttal"] == 1
-    assert Debate.model_validate_json(json.dumps(whole["debate"])) == debate()
-    assert [Turn.model_validate_json(json.dumps(turn)) for turn in whole["turns"]] == talk
+    assert whole["rebuttal"] == 2
+    assert [turn["id"] for turn in whole["turns"]] == [f"t{number}" for number in range(1, 11)]
+    assert whole["debate"]["tip"] == "t10"
+    assert whole["turns"][6]["parent_id"] == "t3"
+    assert "parent_id" not in whole["turns"][0]
+    assert [turn.get("edited_from") for turn in whole["turns"][3:6]] == ["t3", None, "gone"]
+
+
+def test_json_is_readable_and_the_same_each_time() -> None:
+    text = export_debate(*branched("Tee \u201eschön\u201c 茶\n"), "json")
     assert "茶" in text
-    assert text == export_debate(debate(), talk, "json")
+    assert text == export_debate(*branched("Tee \u201eschön\u201c 茶\n"), "json")
 
 
-@pytest.mark.parametrize("format", ["md", "txt", "json"])
+@pytest.mark.parametrize("format", EXPORT_FORMATS)
+def test_edits_imports_and_tables_that_change_are_told(format: ExportFormat) -> None:
+    table, tree = branched()
+    table = table.model_copy(update={"imported_at": NOON})
+    text = export_debate(table, tree, format)
+    if format != "json":
+        for words in ("edited by a person", "imported 2026-11-20", "From here on at the table"):
+            assert words in text
+        assert text.index("From here on") < text.index("Sun") < text.index("1 more round")
+
+
+@pytest.mark.parametrize("format", ["md", "txt"])
+def test_branches_are_counted_where_the_main_line_alone_is_told(format: ExportFormat) -> None:
+    text = export_debate(*branched(), format)
+    assert "3 turns on other branches: the JSON export has them." in text
+    assert "other branches" not in export_debate(debate(), turns(), format)
+
+
+def test_a_debate_goes_by_its_title_where_it_has_one() -> None:
+    named = debate().model_copy(update={"title": "Cups"})
+    assert export_debate(named, turns(), "md").startswith("# Cups\n")
+    assert export_debate(named, turns(), "txt").startswith("Cups\n====\n")
+
+
+@pytest.mark.parametrize("format", EXPORT_FORMATS)
 def test_who_is_given_the_document_does_not_learn_whose_it_is(format: ExportFormat) -> None:
-    table = debate().model_copy(update={"owner": "u:anna-of-the-cookie"})
-    assert "anna" not in export_debate(table, turns("Yes."), format)
+    text = export_debate(*branched(), format)
+    for secret in ("anna", "Secret Endpoint", "of-somebody-else"):
+        assert secret not in text
