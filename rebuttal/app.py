@@ -14,6 +14,7 @@ from rebuttal.events import DebateEvent
 from rebuttal.export import ExportFormat as ExportFormat
 from rebuttal.files import Files
 from rebuttal.hall import Hall
+from rebuttal.history import History
 from rebuttal.line import Pair, side_by_side
 from rebuttal.links import Links
 from rebuttal.live import LiveDebate
@@ -92,6 +93,8 @@ class DebateApp:
             lambda: self._live.running if self._live else frozenset(),
             self._forget,
         )
+        self.history = History(self._access, lambda: self.catalog)
+        """Debates that are kept: found, named, deleted, counted."""
         self.links = Links(self._access)
         """Read-only links to debates, and histories that an address opens."""
         self.files = Files(self._access)

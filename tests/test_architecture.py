@@ -101,6 +101,7 @@ NEIGHBOURS = {
     ("rebuttal.starts", "rebuttal.models"),
     ("rebuttal.starts", "rebuttal.speakers"),
     ("rebuttal.app", "rebuttal.links"),
+    ("rebuttal.app", "rebuttal.history"),
     ("rebuttal.speakers", "rebuttal.models"),
     ("rebuttal.catalog", "rebuttal.strict_yaml"),
     ("rebuttal.markdown", "rebuttal.material"),

@@ -164,6 +164,15 @@ class Page:
         self._loop = asyncio.get_running_loop()
         if isinstance(self._demo, RawBlocks):
             served.state_holder = OneState(self._demo)
+        tidying = asyncio.create_task(self.app.history.keep_tidy())
+        try:
+            async with self._guarded(served):
+                yield
+        finally:
+            tidying.cancel()
+
+    @asynccontextmanager
+    async def _guarded(self, served: Any) -> AsyncIterator[None]:
         if self._guard is None:
             yield
             return
