@@ -103,7 +103,8 @@ def build_edit_sheet() -> EditSheet:
         with gr.Row(elem_classes="sheet-foot"):
             go = gr.Button("Continue from these words", variant="primary", elem_classes="go")
             leave = gr.Button("Cancel", elem_classes="leave")
-        place = gr.Textbox(visible="hidden", label="turn")
+    # Outside of the sheet: what is hidden within is shown when the sheet opens again.
+    place = gr.Textbox(visible="hidden", label="turn")
     return EditSheet(sheet, title, place, words, problem, go, leave)
 
 
@@ -129,7 +130,8 @@ def build_branch_form(app: DebateApp) -> BranchForm:
             go = gr.Button("Continue from here", variant="primary", elem_classes="go")
             again = gr.Button("Run again", variant="primary", elem_classes="go")
             leave = gr.Button("Cancel", elem_classes="leave")
-        place = gr.Textbox(visible="hidden", label="turn")
+    # Outside of the sheet: what is hidden within is shown when the sheet opens again.
+    place = gr.Textbox(visible="hidden", label="turn")
     return BranchForm(
         *(sheet, title, place, topic, seats, chairs, word, rounds, language, seed),
         *(own_key, problem, go, again, leave),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rebuttal.export import CUTS
 from rebuttal.languages import language_code
 from rebuttal.line import Pair, cast, seated
 from rebuttal.markdown import safe_line, safe_markdown
 from rebuttal.records import Debate, Turn
 from rebuttal.ui.branching import change_of_table, rounds_more
-from rebuttal.ui.render import Voice, facts, looks
+from rebuttal.ui.render import EDITED, Voice, looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class Side:
     origin: Debate
     line: Sequence[Turn]
     tree: Sequence[Turn]
-    title: str
+    title: str = ""
+    """Stands above it as a link, where it is a debate of its own."""
 
     @property
     def voices(self) -> dict[str, Voice]:
@@ -44,27 +46,26 @@ class Side:
 def comparison(left: Side, right: Side, pairs: Sequence[Pair]) -> str:
     """Both, with a heading each. A run of turns that are the same is folded away."""
     shown = "".join(_rows(left, right, pairs))
-    two = left.origin.id != right.origin.id
     other = sum(not _same(*pair) for pair in pairs)
     told = "Both say the same." if not other else ""
     verdict = f'<p class="aside">{told}</p>' if told else ""
     return (
-        f'<div class="pair heads">{_head(left, "left", two)}{_head(right, "right", two)}</div>\n\n'
+        f'<div class="pair heads">{_head(left, "left")}{_head(right, "right")}</div>\n\n'
         f'{verdict}<div class="pairs">\n\n{shown}</div>'
     )
 
 
-def _head(side: Side, place: str, linked: bool) -> str:
-    title = safe_line(side.title)
-    if linked:
-        title = f'<a href="?debate={side.origin.id}">{title}</a>'
+def _head(side: Side, place: str) -> str:
+    voices = side.voices
     seats = ", ".join(
-        f'<span class="sat" style="{side.voices[one.seat].style}">'
+        f'<span class="sat" style="{voices[one.seat].style}">'
         f'<span class="name">{safe_line(one.name)}</span></span> ({safe_line(one.model)})'
         for one in seated(side.origin, side.line).debaters
     )
+    link = f'<a href="?debate={side.origin.id}">{safe_line(side.title)}</a>'
+    title = f"<h3>{link}</h3>" if side.title else ""
     return (
-        f'<header class="{place}"><h3>{title}</h3>'
+        f'<header class="{place}">{title}'
         f'<p class="seats-of">{seats}</p><p class="how">{side.facts}</p></header>'
     )
 
@@ -111,7 +112,7 @@ def _cell(turn: Turn | None, side: Side, voices: dict[str, Voice], place: str) -
     voice = voices.get(turn.speaker)
     face = f'<span class="face">{voice.emoji}</span> ' if voice else ""
     style = f' style="{voice.style}"' if voice else ""
-    foot = "" if turn.from_user else f'<p class="how">{" · ".join(_facts(turn))}</p>'
+    foot = "" if turn.from_user else f'<p class="how">{_facts(turn)}</p>'
     table = ""
     if turn.debaters:
         before = seated(side.origin, side.line[: _place(turn, side.line)]).debaters
@@ -128,12 +129,17 @@ def _place(turn: Turn, line: Sequence[Turn]) -> int:
     return next(at for at, one in enumerate(line) if one.id == turn.id)
 
 
-def _facts(turn: Turn) -> list[str]:
-    """Model, tokens, seconds."""
-    known = facts(turn)
-    if turn.timings and not turn.edited_from:
-        known.insert(-1, f"{turn.timings.total:.1f} s")
-    return known
+def _facts(turn: Turn) -> str:
+    """Model, tokens, seconds, and how it ended where it was cut."""
+    if turn.edited_from:
+        return EDITED
+    tokens = turn.usage.completion_tokens if turn.usage else None
+    parts = [safe_line(turn.model or ""), f"{tokens:,} tokens" if tokens is not None else ""]
+    if turn.timings:
+        parts.append(f"{turn.timings.total:.1f} s")
+    if turn.finish != "stop":
+        parts.append(f'<span class="cut">{CUTS[turn.finish]}</span>')
+    return " · ".join(part for part in parts if part)
 
 
 def _name(turn: Turn, voice: Voice | None) -> str:

@@ -15,7 +15,7 @@ from rebuttal.records import Debate, Turn, Visitor
 from rebuttal.ui.branching import descent
 from rebuttal.ui.compare import Side, comparison
 from rebuttal.ui.notice import Updates, notice
-from rebuttal.ui.tree import gist
+from rebuttal.ui.tree import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,8 @@ def build_comparison() -> Comparison:
             take_right = gr.Button("Choose this one", size="sm", elem_classes="take right")
         problem = notice()
         body = gr.Markdown(elem_classes="compared", container=False, latex_delimiters=[])
-        debate = gr.Textbox(visible="hidden", label="compared")
+    # Outside of the sheet: what is hidden within is shown when the sheet opens again.
+    debate = gr.Textbox(visible="hidden", label="compared")
     return Comparison(
         *(sheet, title, debate, left, right, take_left, take_right, problem, body, leave)
     )
@@ -89,7 +90,7 @@ async def show_branches(
     origin = await app.origin(debate_id, visitor=visitor)
     tree = await app.tree(debate_id, visitor=visitor)
     left, right = (line_to(tree, end) for end in ends)
-    sides = [Side(origin, line, tree, _line_name(origin, line, tree)) for line in (left, right)]
+    sides = [Side(origin, line, tree) for line in (left, right)]
     choices = line_choices(origin, tree)
     takes = [gr.update(visible=True, interactive=end != origin.tip) for end in ends]
     return {
@@ -114,16 +115,12 @@ def line_choices(origin: Debate, tree: Sequence[Turn]) -> list[tuple[str, str]]:
 
 
 def _line_name(origin: Debate, line: Sequence[Turn], tree: Sequence[Turn]) -> str:
-    """What tells a line from others: how many turns, and the first words of its own."""
+    """What tells a line from others: the first words of its own, and how many turns."""
     following = children(tree)
     own = next((turn for turn in reversed(line) if len(following[turn.parent_id]) > 1), line[-1])
     kind = "Main line" if line[-1].id == origin.tip else "Side line"
-    return f"{kind}: “{one_line(own.text, 50) or gist_of(own)}” ({len(line) - 1} turns)"
-
-
-def gist_of(turn: Turn) -> str:
-    """What a turn without words does."""
-    return gist(turn).rstrip(".").lower()
+    said = sum(not turn.from_user for turn in line)
+    return f"{kind}: {plain(own, 60)} ({'1 turn' if said == 1 else f'{said} turns'})"
 
 
 async def _main_line(app: DebateApp, debate_id: str, visitor: Visitor) -> Side:

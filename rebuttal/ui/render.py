@@ -17,6 +17,8 @@ from rebuttal.languages import language_code
 from rebuttal.markdown import safe_line
 from rebuttal.records import Debate, Debater, Turn
 
+EDITED = '<span class="edited">edited by you</span>'
+"""Stands at a turn that a person has put into other words."""
 SHORT_STANCE = 18
 """Characters of a stance that also stands beside every turn; a longer one is in the heading."""
 
@@ -87,14 +89,15 @@ def marked(turn_id: str) -> str:
 
 
 def details(turn: Turn, ways: str = "") -> str:
-    """The small print under a turn: model, tokens, speed, and how it ended; then ``ways``."""
-    return f'<p class="how">{" · ".join(facts(turn))}{ways}</p>'
+    """The small print under a turn: model, tokens, speed, and how it ended; then ``ways``.
+
+    Words of a person's have none of these.
+    """
+    facts = [EDITED] if turn.edited_from else _facts(turn)
+    return f'<p class="how">{" · ".join(facts)}{ways}</p>'
 
 
-def facts(turn: Turn) -> list[str]:
-    """What is known of how a turn was spoken. Its words may be a person's."""
-    if turn.edited_from:
-        return ['<span class="edited">edited by you</span>']
+def _facts(turn: Turn) -> list[str]:
     usage, timings = turn.usage, turn.timings
     tokens = usage.completion_tokens if usage else None
     parts = [safe_line(turn.model or "")]

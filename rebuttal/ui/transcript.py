@@ -24,6 +24,7 @@ from rebuttal.markdown import safe_line, safe_markdown
 from rebuttal.records import Debate, Turn
 from rebuttal.ui.branching import Ways, change_of_table, rounds_more
 from rebuttal.ui.render import (
+    EDITED,
     Voice,
     details,
     in_line,
@@ -172,7 +173,7 @@ class Transcript:
 
     def _note(self, turn: Turn, ways: str) -> str:
         who = "You" if len(self.table.debaters) == 1 else "The moderator"
-        edited = '<span class="edited">edited by you</span>' if turn.edited_from else ""
+        edited = EDITED if turn.edited_from else ""
         foot = f'<p class="how">{edited}{ways}</p>' if edited or ways else ""
         return (
             f'<article class="note{marked(turn.id)}"><h3 class="who">{who}</h3>'

@@ -11,7 +11,7 @@ from rebuttal.markdown import safe_line
 from rebuttal.material import one_line
 from rebuttal.records import Debate, Turn
 from rebuttal.ui.branching import rounds_more
-from rebuttal.ui.render import Voice, act, looks, marked
+from rebuttal.ui.render import EDITED, Voice, act, looks, marked
 
 GIST = 110
 """Characters of a turn that tell it from others."""
@@ -72,32 +72,35 @@ def tree_list(
     told = f"{branches}, {said} {'turn' if said == 1 else 'turns'} of debaters"
     if running:
         told += ". A turn is being spoken: stop the debate to change anything here"
-    shown = [_shown(row, tip, tree, voices, doomed) for row in rows(tree, tip)]
-    folded = "".join(_folded(list(rows(tree, tip)), shown))
+    found = list(rows(tree, tip))
+    shown = [_shown(row, tip, tree, voices, doomed) for row in found]
+    folded = "".join(_folded(found, shown))
     return f'<p class="tree-facts">{told}.</p>\n<ol class="tree">{folded}</ol>'
 
 
 def _folded(found: Sequence[Row], shown: Sequence[str]) -> Iterator[str]:
     """The rows, the middle of a long run under one line that opens."""
     run: list[str] = []
+    depth = 0
     for row, text in zip(found, shown, strict=True):
-        plain = not (row.begins or row.ends or row.forks) and row.turn.parent_id is not None
-        if plain:
+        if not (row.begins or row.ends or row.forks) and row.turn.parent_id is not None:
             run.append(text)
+            depth = row.depth
             continue
-        yield from _run(run)
+        yield from _run(run, depth)
         run = []
         yield text
-    yield from _run(run)
+    yield from _run(run, depth)
 
 
-def _run(run: list[str]) -> Iterator[str]:
+def _run(run: list[str], depth: int) -> Iterator[str]:
     if len(run) <= LONG:
         yield from run
         return
     inner = "".join(run[1:-1])
     yield run[0]
-    yield f'<li class="fold"><details><summary>{len(run) - 2} turns between</summary>'
+    yield f'<li class="fold" style="--depth:{min(depth, DEEPEST)}"><details>'
+    yield f"<summary>{len(run) - 2} turns between</summary>"
     yield f'<ol class="tree">{inner}</ol></details></li>'
     yield run[-1]
 
@@ -112,7 +115,7 @@ def _shown(
     style = f"--depth:{min(row.depth, DEEPEST)};{voice.style if voice else ''}"
     face = f'<span class="face">{voice.emoji}</span> ' if voice else ""
     name = voice.name if voice else "The topic" if turn.parent_id is None else "You"
-    edited = ' <span class="edited">edited by you</span>' if turn.edited_from else ""
+    edited = f" {EDITED}" if turn.edited_from else ""
     foot = _asked(turn, tree) if turn.id == doomed else _acts(row, tip)
     return (
         f'<li class="row {" ".join(kinds)}{marked(turn.id)}" style="{style}">'
@@ -123,10 +126,13 @@ def _shown(
 
 def gist(turn: Turn, limit: int = GIST) -> str:
     """The first words of a turn, or what it does instead of saying something."""
+    return safe_line(plain(turn, limit))
+
+
+def plain(turn: Turn, limit: int = GIST) -> str:
+    """The same as plain text."""
     words = one_line(_SIGNS.sub("", turn.text), limit)
-    if words:
-        return safe_line(words)
-    return "Another table." if turn.debaters else rounds_more(turn.rounds)
+    return words or ("Another table." if turn.debaters else rounds_more(turn.rounds))
 
 
 def _acts(row: Row, tip: str) -> str:
