@@ -3,6 +3,7 @@
 from tests.built_in import built_in
 from tests.chromium import browser
 from tests.guarded import pages, strangers_page
+from tests.linked import linked
 from tests.postgres import empty_postgres, postgres
 from tests.redis_server import empty_redis, frail_redis, redis_server
 from tests.stores import store, store_address
@@ -13,6 +14,7 @@ __all__ = [
     "empty_postgres",
     "empty_redis",
     "frail_redis",
+    "linked",
     "pages",
     "postgres",
     "redis_server",
