@@ -197,11 +197,11 @@ def spent(lack: Lack, currency: str, moment: datetime) -> BudgetSpent:
     if purse.tokens is not None and used.tokens + need.tokens > purse.tokens:
         what = "tokens"
         figures = f"{used.tokens:,} of {purse.tokens:,} are spent"
-        needed = f"the next turn may take {need.tokens:,}"
+        needed = f"{need.tokens:,} more may be needed"
     else:
         what = "money"
         figures = f"{money(used.money)} of {money(purse.money or 0)} {currency} is spent"
-        needed = f"the next turn may take {money(need.money)}"
+        needed = f"{money(need.money)} more may be needed"
     message = f"The {what} {_WHOSE[purse.scope]} will not do: {figures}, and {needed}."
     if purse.scope == "debate":
         kept = "What was said is kept. Begin another debate to go on."
