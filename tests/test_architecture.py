@@ -33,6 +33,7 @@ FLOORS = {
     ),
     4: (
         "rebuttal.live",
+        "rebuttal.transcript",
         "rebuttal.live_debates",
         "rebuttal.hall",
         "rebuttal.orchestrator",
@@ -45,6 +46,8 @@ FLOORS = {
         "rebuttal.prompts",
         "rebuttal.speech",
         "rebuttal.broadcast",
+        "rebuttal.news",
+        "rebuttal.orders",
         "rebuttal.export",
         "rebuttal.intake",
         "rebuttal.wish",
@@ -60,6 +63,7 @@ FLOORS = {
     ),
     2: (
         "rebuttal.events",
+        "rebuttal.branches",
         "rebuttal.bus",
         "rebuttal.catalog",
         "rebuttal.strict_yaml",
@@ -86,6 +90,7 @@ FLOORS = {
 NEIGHBOURS = {
     ("rebuttal.live", "rebuttal.orchestrator"),
     ("rebuttal.live", "rebuttal.hall"),
+    ("rebuttal.live", "rebuttal.transcript"),
     ("rebuttal.live_debates", "rebuttal.live"),
     ("rebuttal.live_debates", "rebuttal.hall"),
     ("rebuttal.hall", "rebuttal.orchestrator"),

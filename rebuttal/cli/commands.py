@@ -14,8 +14,7 @@ from rebuttal.app import DebateApp
 from rebuttal.cli.chat import Chat, talk
 from rebuttal.cli.fetching import show_progress
 from rebuttal.cli.files import Format, export, import_
-from rebuttal.cli.follow import Show, exit_code, follow
-from rebuttal.cli.json_lines import JsonLines
+from rebuttal.cli.follow import follow_to_end
 from rebuttal.cli.lists import print_debates, print_models, print_personas
 from rebuttal.cli.options import (
     DONE,
@@ -29,6 +28,7 @@ from rebuttal.cli.options import (
 from rebuttal.cli.stage import Stage
 from rebuttal.cli.terminal import stderr, stdout
 from rebuttal.cli.till import budget, go_on, halt
+from rebuttal.cli.tree import BRANCHING
 from rebuttal.cli.users import user
 from rebuttal.material import one_line
 from rebuttal.settings import Settings
@@ -75,20 +75,14 @@ async def debate(
     """Let debaters argue about TOPIC, live. Ctrl-C stops; what was said is kept."""
     seats = parse_seats(seat or (), stance or (), app.catalog)
     debate_id = await app.start(topic, seats, rounds=rounds, language=language, seed=seed)
-    return await _follow(app, debate_id, None, as_json)
+    return await follow_to_end(app, debate_id, None, as_json)
 
 
 async def resume(app: DebateApp, debate_id: DebateId, as_json: Json = False) -> int:
     """Go on with a debate that was stopped or interrupted."""
     after = (await app.debate(debate_id)).tip
     await app.resume(debate_id)
-    return await _follow(app, debate_id, after, as_json)
-
-
-async def _follow(app: DebateApp, debate_id: str, after: str | None, as_json: bool) -> int:
-    show: Show = JsonLines() if as_json else Stage(stdout(), stderr())
-    show.begin(await app.debate(debate_id))
-    return exit_code(await follow(app, debate_id, after, show), debate_id)
+    return await follow_to_end(app, debate_id, after, as_json)
 
 
 def chat(open_app: OpenApp, settings: Settings, seat: str) -> int:
@@ -157,6 +151,8 @@ def terminal(serve: Serve, open_app: OpenApp = DebateApp) -> typer.Typer:
     typed.command("show", context_settings=_IDS)(_command(show, open_app))
     typed.command("export", context_settings=_IDS)(_command(export, open_app))
     typed.command("import")(_command(import_, open_app))
+    for name, work in BRANCHING.items():
+        typed.command(name, context_settings=_IDS)(_command(work, open_app))
     typed.command("budget")(_command(budget, open_app, {**PROFILE, **SETTINGS}))
     typed.command("halt")(_command(halt, open_app))
     typed.command("go-on")(_command(go_on, open_app))

@@ -7,8 +7,10 @@ from contextlib import aclosing
 from typing import Protocol
 
 from rebuttal.app import DebateApp
+from rebuttal.cli.json_lines import JsonLines
 from rebuttal.cli.options import DONE, FAILED, STOPPED
-from rebuttal.cli.terminal import say_problem
+from rebuttal.cli.stage import Stage
+from rebuttal.cli.terminal import say_problem, stderr, stdout
 from rebuttal.events import DebateEvent, DebateFinished, DebatePaused
 from rebuttal.records import Debate
 
@@ -39,6 +41,13 @@ async def follow(app: DebateApp, debate_id: str, after: str | None, show: Show) 
         return await watching
     finally:
         show.end()
+
+
+async def follow_to_end(app: DebateApp, debate_id: str, after: str | None, as_json: bool) -> int:
+    """Show the debate behind the turn ``after`` on stdout until it rests; the exit code."""
+    show: Show = JsonLines() if as_json else Stage(stdout(), stderr())
+    show.begin(await app.debate(debate_id))
+    return exit_code(await follow(app, debate_id, after, show), debate_id)
 
 
 async def _watch(app: DebateApp, debate_id: str, after: str | None, show: Show) -> Rest:

@@ -51,7 +51,7 @@ class Stage:
         self._out.print(Text(clean(debate.topic), style="bold"), soft_wrap=not self._streams)
         for debater in debate.debaters:
             stance = f"  {one_line(debater.stance)}" if debater.stance else ""
-            line = Text("  ").append(one_line(debater.name), style=_style(debater))
+            line = Text("  ").append(one_line(debater.name), style=style_of(debater))
             line.append(f"  {one_line(debater.model)}", style="dim").append(stance)
             self._out.print(line, soft_wrap=not self._streams)
 
@@ -95,7 +95,7 @@ class Stage:
         debater = self._debater(event.seat)
         name = one_line(debater.name if debater else event.seat)
         emoji = one_line(debater.persona.emoji or "") if debater and self._can_draw else ""
-        line = Text(f"{emoji} " if emoji else "").append(name, style=_style(debater))
+        line = Text(f"{emoji} " if emoji else "").append(name, style=style_of(debater))
         if event.rounds > 1 and not self._is_chat:
             line.append(f"  round {event.round} of {event.rounds}", style="dim")
         self._out.print()
@@ -122,12 +122,12 @@ class Stage:
         text = self._cleaner.feed(text)
         self._said.append(text)
         if self._streams:
-            self._write(self._wrap.feed(text), _style(self._debater(seat)))
+            self._write(self._wrap.feed(text), style_of(self._debater(seat)))
 
     def _finish(self, turn: Turn) -> None:
         self._wait_no_more()
         said, text = "".join(self._said), clean(turn.text)
-        style = _style(self._debater(turn.speaker))
+        style = style_of(self._debater(turn.speaker))
         if not self._streams:
             self._out.out(text, highlight=False)
         elif text.startswith(said):
@@ -167,6 +167,7 @@ class Stage:
         self._out.print(Text(f"  ({one_line(words)})", style="dim"), soft_wrap=True)
 
 
-def _style(debater: Debater | None) -> str:
+def style_of(debater: Debater | None) -> str:
+    """How a debater's name is written."""
     colour = debater.persona.colour if debater else None
     return f"bold {colour}" if colour else "bold"

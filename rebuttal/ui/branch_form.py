@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from rebuttal.app import DebateApp
+from rebuttal.branches import gist
 from rebuttal.languages import language_choices
 from rebuttal.line import line_to, rounds_left, seated
 from rebuttal.markdown import safe_line
@@ -16,7 +17,6 @@ from rebuttal.records import Debate, Debater, ModelState, Turn
 from rebuttal.ui import seating
 from rebuttal.ui.notice import Updates, notice
 from rebuttal.ui.own_key import KeyFields, build_key_fields
-from rebuttal.ui.tree import gist
 from rebuttal.wish import MAX_SEATS
 
 
@@ -186,7 +186,7 @@ def _whose(name: str) -> str:
 def open_branch(form: BranchForm, origin: Debate, tree: Sequence[Turn], turn: Turn) -> Updates:
     """The form with the table and the rounds as they are behind that turn."""
     line = line_to(tree, turn.id)
-    told = f"After: “{gist(turn)}” What followed stays on a branch of its own."
+    told = f"After: “{safe_line(gist(turn))}” What followed stays on a branch of its own."
     return {
         form.title: f"<h2>Continue from here with…</h2><p>{told}</p>",
         form.place: f"{origin.id} {turn.id}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rebuttal.branches import other_weights
 from rebuttal.line import children
 from rebuttal.markdown import safe_line
 from rebuttal.records import Debate, Debater, Turn
@@ -82,11 +83,6 @@ def change_of_table(before: Sequence[Debater], after: Sequence[Debater]) -> str:
     return " ".join(told) or "The same table goes on from here."
 
 
-def rounds_more(rounds: int) -> str:
-    """What a turn without words has bought."""
-    return "One more round." if rounds == 1 else f"{rounds} more rounds."
-
-
 def _name(one: Debater) -> str:
     return f"<strong>{safe_line(one.name)}</strong>"
 
@@ -108,19 +104,13 @@ def descent(debate: Debate, earlier: Debate | None, acts: bool = True) -> str:
     if debate.rerun_of and earlier:
         link = f'<a href="?debate={earlier.id}">{safe_line(earlier.title or earlier.topic)}</a>'
         beside = act(f"beside {earlier.id}", "Compare the two") if acts else ""
-        parts.append(f"Re-run of “{link}”. {beside}{other_weights(earlier, debate)}")
+        parts.append(f"Re-run of “{link}”. {beside}{_weights(earlier, debate)}")
     elif debate.rerun_of:
         parts.append("Re-run of a debate that is gone.")
     return f'<p class="descent">{" ".join(parts)}</p>' if parts else ""
 
 
-def other_weights(earlier: Debate, debate: Debate) -> str:
-    """Names the models that stand for other weights than in the earlier debate."""
-    changed = dict.fromkeys(
-        one.model
-        for one in debate.debaters
-        for old in earlier.debaters
-        if one.model == old.model and one.digest and old.digest and one.digest != old.digest
-    )
-    names = ", ".join(safe_line(model) for model in changed)
+def _weights(earlier: Debate, debate: Debate) -> str:
+    """Names the models that stand for other weights now."""
+    names = ", ".join(safe_line(model) for model in other_weights(earlier, debate))
     return f' <span class="weights">Other weights than then: {names}.</span>' if names else ""

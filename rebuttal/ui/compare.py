@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rebuttal.branches import rounds_more
 from rebuttal.export import CUTS
 from rebuttal.languages import language_code
 from rebuttal.line import Pair, cast, seated
 from rebuttal.markdown import safe_line, safe_markdown
 from rebuttal.records import Debate, Turn
-from rebuttal.ui.branching import change_of_table, rounds_more
+from rebuttal.ui.branching import change_of_table
 from rebuttal.ui.render import EDITED, Voice, looks
 
 

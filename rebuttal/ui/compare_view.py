@@ -9,13 +9,13 @@ from typing import Any
 import gradio as gr
 
 from rebuttal.app import DebateApp
+from rebuttal.branches import line_name
 from rebuttal.line import children, line_to, side_by_side
 from rebuttal.material import one_line
 from rebuttal.records import Debate, Turn, Visitor
 from rebuttal.ui.branching import descent
 from rebuttal.ui.compare import Side, comparison
 from rebuttal.ui.notice import Updates, notice
-from rebuttal.ui.tree import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +111,7 @@ def line_choices(origin: Debate, tree: Sequence[Turn]) -> list[tuple[str, str]]:
     following = children(tree)
     ends = [turn for turn in tree if turn.id == origin.tip or turn.id not in following]
     ends.sort(key=lambda turn: turn.id != origin.tip)
-    return [(_line_name(origin, line_to(tree, end.id), tree), end.id) for end in ends]
-
-
-def _line_name(origin: Debate, line: Sequence[Turn], tree: Sequence[Turn]) -> str:
-    """What tells a line from others: the first words of its own, and how many turns."""
-    following = children(tree)
-    own = next((turn for turn in reversed(line) if len(following[turn.parent_id]) > 1), line[-1])
-    kind = "Main line" if line[-1].id == origin.tip else "Side line"
-    said = sum(not turn.from_user for turn in line)
-    return f"{kind}: {plain(own, 60)} ({'1 turn' if said == 1 else f'{said} turns'})"
+    return [(line_name(origin, line_to(tree, end.id), tree), end.id) for end in ends]
 
 
 async def _main_line(app: DebateApp, debate_id: str, visitor: Visitor) -> Side:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rebuttal.branches import rounds_more
 from rebuttal.events import (
     ContextTrimmed,
     DebateEvent,
@@ -22,7 +23,7 @@ from rebuttal.events import (
 from rebuttal.line import cast, line_to, seated
 from rebuttal.markdown import safe_line, safe_markdown
 from rebuttal.records import Debate, Turn
-from rebuttal.ui.branching import Ways, change_of_table, rounds_more
+from rebuttal.ui.branching import Ways, change_of_table
 from rebuttal.ui.render import (
     EDITED,
     Voice,

@@ -2,60 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
-from rebuttal.line import below, cast, children, line_to
+from rebuttal.branches import Row, gist, rows
+from rebuttal.line import below, cast
 from rebuttal.markdown import safe_line
-from rebuttal.material import one_line
 from rebuttal.records import Debate, Turn
-from rebuttal.ui.branching import rounds_more
 from rebuttal.ui.render import EDITED, Voice, act, looks, marked
 
-GIST = 110
-"""Characters of a turn that tell it from others."""
 LONG = 4
 """Turns in a row without a fork; of more than these the middle is folded away."""
-_SIGNS = re.compile(r"^(?:#+|>+|[-+*])\s+|[*`~]+|(?<!\w)_+|_+(?!\w)", re.MULTILINE)
-"""What Markdown is written with, which is only in the way in a few plain words."""
 DEEPEST = 8
 """Steps to the right; who branches further stays there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A turn in the list, ``depth`` steps from the main line."""
-
-    turn: Turn
-    depth: int
-    main: bool
-    begins: bool
-    """Whether a side branch begins with it."""
-    ends: bool
-    """Whether nothing follows it."""
-    forks: bool
-    """Whether more than one turn follows it."""
-
-
-def rows(tree: Sequence[Turn], tip: str) -> Iterator[Row]:
-    """Every turn: a branch beside the straight line stands right behind the turn it leaves.
-
-    Straight on goes the main line, and on a side branch the newest.
-    """
-    following = children(tree)
-    main = {turn.id for turn in line_to(tree, tip)}
-    waiting = [(turn, 0, False) for turn in reversed(following.get(None, ()))]
-    while waiting:
-        turn, depth, begins = waiting.pop()
-        after = following.get(turn.id, [])
-        yield Row(turn, depth, turn.id in main, begins, not after, len(after) > 1)
-        if not after:
-            continue
-        straight = next((one for one in after if one.id in main), after[-1])
-        waiting.append((straight, depth, turn.id in main and straight.id not in main))
-        aside = [one for one in after if one is not straight]
-        waiting += [(one, depth + 1, True) for one in reversed(aside)]
 
 
 def tree_list(
@@ -120,19 +78,8 @@ def _shown(
     return (
         f'<li class="row {" ".join(kinds)}{marked(turn.id)}" style="{style}">'
         f'<p class="said">{face}<span class="name">{name}</span> '
-        f'<span class="gist">{gist(turn)}</span>{edited}</p>{foot}</li>'
+        f'<span class="gist">{safe_line(gist(turn))}</span>{edited}</p>{foot}</li>'
     )
-
-
-def gist(turn: Turn, limit: int = GIST) -> str:
-    """The first words of a turn, or what it does instead of saying something."""
-    return safe_line(plain(turn, limit))
-
-
-def plain(turn: Turn, limit: int = GIST) -> str:
-    """The same as plain text."""
-    words = one_line(_SIGNS.sub("", turn.text), limit)
-    return words or ("Another table." if turn.debaters else rounds_more(turn.rounds))
 
 
 def _acts(row: Row, tip: str) -> str:
