@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +12,57 @@ import pytest
 
 from rebuttal.records import USER, Debate, Debater, Persona, Search, Turn
 from rebuttal.stores.base import DebateStore
+from rebuttal.stores.memory import MemoryStore
 from rebuttal.stores.sql import SqlStore
 
 ROOT = Path(__file__).resolve().parent.parent
 NOON = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+KINDS = ("sqlite", *(pytest.param(k, marks=getattr(pytest.mark, k)) for k in ("postgres", "redis")))
+
+
+@pytest.fixture(params=KINDS)
 def store_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database, one kind after the other."""
+    return _empty(request, tmp_path)
+
+
+@pytest.fixture(params=[*KINDS, "memory"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[DebateStore]:
+    """An empty store of each kind."""
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    async with a_store(_empty(request, tmp_path)) as opened:
+        yield opened
+
+
+def _empty(request: pytest.FixtureRequest, folder: Path) -> str:
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'debates.db'}"
-    database: str = request.getfixturevalue("empty_postgres")
+        return f"sqlite:///{folder / 'debates.db'}"
+    database: str = request.getfixturevalue(f"empty_{request.param}")
     return database
 
 
-@pytest.fixture
-async def store(store_address: str) -> AsyncIterator[DebateStore]:
-    """An empty store on each kind of database."""
-    async with SqlStore.open(store_address) as opened:
-        yield opened
+@asynccontextmanager
+async def a_store(address: str) -> AsyncIterator[DebateStore]:
+    """The store at that address, which must have had no problem to the end."""
+    store = open_store(address)
+    try:
+        yield store
+        assert store.problem == ""
+    finally:
+        await store.close()
+
+
+def open_store(address: str) -> DebateStore:
+    """The store at that address."""
+    if address.startswith("redis"):
+        from rebuttal.stores.redis import RedisStore
+
+        return RedisStore.open(address, timedelta(days=7), keep_turns=400)
+    return SqlStore.open(address)
 
 
 def a_turn(key: str, parent: str | None, **fields: object) -> Turn:

@@ -18,7 +18,7 @@ from rebuttal.stores import migrations
 from rebuttal.stores.base import NOTHING, Cost, DebateStore, Figures, Ledger, Purse
 from rebuttal.stores.sql import SqlStore
 from rebuttal.stores.sql_database import Database
-from tests.stores import ROOT, begin
+from tests.stores import ROOT, a_store, begin, open_store
 
 TODAY = date(2026, 11, 20)
 MANY = 1000
@@ -78,7 +78,7 @@ async def test_settling_gives_back_what_was_too_much_and_takes_what_was_too_litt
     assert await spent(ledger, mine) == Cost(130, 95)
 
 
-async def grants(stores: list[SqlStore], shared: Purse, cost: Cost) -> int:
+async def grants(stores: list[DebateStore], shared: Purse, cost: Cost) -> int:
     """How many of MANY reservations at once go through, each for a debate of its own."""
     asked = (
         stores[n % len(stores)].ledger.reserve([purse("debate", f"d{n}"), shared], cost)
@@ -89,22 +89,22 @@ async def grants(stores: list[SqlStore], shared: Purse, cost: Cost) -> int:
 
 async def test_of_a_thousand_at_once_exactly_as_many_go_through_as_fit(store_address: str) -> None:
     shared = purse("app", tokens=137 * 290 + 289, money=10**12)
-    async with SqlStore.open(store_address) as left, SqlStore.open(store_address) as right:
+    async with a_store(store_address) as left, a_store(store_address) as right:
         assert await grants([left, right], shared, Cost(290, 10**9)) == 137
         assert await spent(left.ledger, shared) == Cost(137 * 290, 137 * 10**9)
 
 
-async def test_without_a_limit_all_of_a_thousand_go_through(store: SqlStore) -> None:
+async def test_without_a_limit_all_of_a_thousand_go_through(store: DebateStore) -> None:
     assert await grants([store], purse("app"), Cost(290)) == MANY
 
 
 RESERVE_AND_WAIT = """
 import asyncio, sys
 from rebuttal.stores.base import Cost, Purse
-from rebuttal.stores.sql import SqlStore
+from tests.stores import open_store
 
 async def main():
-    store = SqlStore.open(sys.argv[1])
+    store = open_store(sys.argv[1])
     purse = Purse("app", "", "2026-11-20", 1000, None)
     assert await store.ledger.reserve([purse], Cost(700)) is None
     print("reserved", flush=True)
@@ -126,7 +126,7 @@ def test_what_a_killed_process_reserved_stays_spent(store_address: str) -> None:
         process.kill()
 
     async def look() -> None:
-        async with SqlStore.open(store_address) as store:
+        async with a_store(store_address) as store:
             mine = purse("app", tokens=1000)
             assert await spent(store.ledger, mine) == Cost(700)
             assert await store.ledger.reserve([mine], Cost(301))
@@ -136,7 +136,7 @@ def test_what_a_killed_process_reserved_stays_spent(store_address: str) -> None:
 
 
 async def test_a_days_secret_is_one_for_all_and_another_every_day(store_address: str) -> None:
-    async with SqlStore.open(store_address) as left, SqlStore.open(store_address) as right:
+    async with a_store(store_address) as left, a_store(store_address) as right:
         found = await asyncio.gather(
             *(side.ledger.secret(TODAY) for side in (left, right) for _ in range(10))
         )
@@ -174,7 +174,7 @@ async def test_figures_are_sums_and_the_most_of_one(store: DebateStore) -> None:
 
 
 async def test_a_halt_stands_for_all_until_it_is_taken_back(store_address: str) -> None:
-    async with SqlStore.open(store_address) as left, SqlStore.open(store_address) as right:
+    async with a_store(store_address) as left, a_store(store_address) as right:
         assert await right.ledger.halted() is None
         await left.ledger.halt("A bill came.")
         await left.ledger.halt("")
@@ -184,7 +184,7 @@ async def test_a_halt_stands_for_all_until_it_is_taken_back(store_address: str) 
 
 
 async def test_after_close_the_ledger_is_closed_too(store_address: str) -> None:
-    store = SqlStore.open(store_address)
+    store = open_store(store_address)
     await store.close()
     with pytest.raises(StoreError, match="closed"):
         await store.ledger.reserve([purse()], Cost(1))

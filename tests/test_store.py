@@ -9,8 +9,7 @@ import pytest
 from rebuttal.errors import InvalidInput, NotFound, StaleTip
 from rebuttal.records import Debater, Persona, Timings, Usage, now
 from rebuttal.stores.base import DebateStore
-from rebuttal.stores.sql import SqlStore
-from tests.stores import NOON, a_debate, a_turn, begin, ids, listed
+from tests.stores import NOON, a_debate, a_store, a_turn, begin, ids, listed
 
 NASTY = {
     "emoji": "👩🏽‍⚖️ against 🦊🇪🇺",
@@ -62,10 +61,10 @@ async def test_a_turn_comes_back_as_it_was(store: DebateStore) -> None:
 
 
 async def test_what_is_kept_is_there_after_closing_and_opening_again(store_address: str) -> None:
-    async with SqlStore.open(store_address) as store:
+    async with a_store(store_address) as store:
         await begin(store, turns=3)
         before = await store.get_debate("d"), await store.get_turns("d")
-    async with SqlStore.open(store_address) as store:
+    async with a_store(store_address) as store:
         assert (await store.get_debate("d"), await store.get_turns("d")) == before
 
 

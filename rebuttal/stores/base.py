@@ -7,13 +7,23 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, Protocol, get_args
 
-from rebuttal.errors import NotFound
+from rebuttal.errors import NotFound, StaleTip
 from rebuttal.records import Debate, FoundPage, Search, Tally, Token, TokenKind, Turn
 
 
 def no_debate(debate_id: str) -> NotFound:
     """A foreign debate and a missing one look the same."""
     return NotFound(f"no debate has the id {debate_id!r}")
+
+
+def no_turn(debate_id: str, turn_id: str) -> NotFound:
+    """It is not in that debate."""
+    return NotFound(f"debate {debate_id!r} has no turn {turn_id!r}")
+
+
+def stale(debate_id: str) -> StaleTip:
+    """Somebody was quicker."""
+    return StaleTip(f"debate {debate_id!r} has moved on meanwhile", "Reload it and try again.")
 
 
 Scope = Literal["debate", "visitor", "network", "app"]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import TypeVar
 
 from rebuttal.errors import InvalidInput
 from rebuttal.records import Debate, Record, Turn
+
+R = TypeVar("R", bound=Record)
 
 MAX_INT = 2**63 - 1
 
@@ -47,6 +50,12 @@ def refuse_unstorable(record: Record) -> None:
     """Raises InvalidInput naming the field."""
     for field, value in _leaves(record.model_dump(), ""):
         check_storable(field.lstrip("."), value)
+
+
+def in_utc(record: R) -> R:
+    """The same moments, told by one clock."""
+    moments = {name: at.astimezone(UTC) for name, at in record if isinstance(at, datetime)}
+    return record.model_copy(update=moments)
 
 
 def check_tree(debate: Debate, turns: Sequence[Turn]) -> None:
