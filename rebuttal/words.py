@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 LONGEST = 64
 """Letters of a word that count."""
@@ -49,6 +50,7 @@ def _folded(char: str) -> str:
     return char if unicodedata.category(char)[0] in "LNM" else " "
 
 
+@cache
 def _is_sign(char: str) -> bool:
     code = ord(char)
     if any(first <= code <= last for first, last in _UNSPACED):

@@ -13,10 +13,10 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from rebuttal.errors import InvalidInput, NotFound, RebuttalError, StaleTip
+from rebuttal.errors import InvalidInput, RebuttalError, StaleTip
 from rebuttal.line import below
 from rebuttal.records import Debate, Turn, now
-from rebuttal.stores.base import no_debate
+from rebuttal.stores.base import no_debate, no_turn, stale
 from rebuttal.stores.sql_database import Database
 from rebuttal.stores.sql_history import SqlHistory, slices
 from rebuttal.stores.sql_ledger import SqlLedger
@@ -66,17 +66,12 @@ class SqlStore(SqlHistory, SqlTokens):
         await self.add_debates([(debate, (first,))])
 
     async def add_debates(self, whole: Sequence[tuple[Debate, Sequence[Turn]]]) -> None:
-        for debate, turns in whole:
-            check_tree(debate, turns)
-        rows = [
-            (debate_row(debate), [turn_row(debate.id, turn) for turn in turns])
-            for debate, turns in whole
-        ]
-
         def work(connection: sa.Connection) -> None:
-            for (debate, turns), (row, turn_rows) in zip(whole, rows, strict=True):
-                seq = _added(connection, debate.id, row)
-                connection.execute(sa.insert(TURNS), turn_rows)
+            for debate, turns in whole:
+                check_tree(debate, turns)
+                seq = _added(connection, debate.id, debate_row(debate))
+                rows = [turn_row(debate.id, turn) for turn in turns]
+                connection.execute(sa.insert(TURNS), rows)
                 self._index.put(connection, seq, terms_of(debate, turns))
 
         await self._write(work)
@@ -126,9 +121,8 @@ class SqlStore(SqlHistory, SqlTokens):
                 connection.execute(sa.insert(TURNS), row)
             except IntegrityError:
                 raise InvalidInput(f"a turn {turn.id!r} is kept already") from None
-            new, gone = (FINISHED, "") if finished else ("", FINISHED)
-            terms = terms_of_turn(turn) | {*filter(None, [new])}
-            self._index.add(connection, seq, terms, filter(None, [gone]))
+            come, gone = _marks(finished)
+            self._index.add(connection, seq, terms_of_turn(turn) | come, gone)
 
         await self._write(work)
 
@@ -167,11 +161,10 @@ class SqlStore(SqlHistory, SqlTokens):
             if seq is None:
                 problem = _stale_or_missing(connection, debate_id)
                 if isinstance(problem, StaleTip) and connection.execute(turn).first() is None:
-                    problem = NotFound(f"debate {debate_id!r} has no turn {tip!r}")
+                    problem = no_turn(debate_id, tip)
                 raise problem
 
-            mark = {FINISHED}
-            self._index.add(connection, seq, *((mark, ()) if finished else ((), mark)))
+            self._index.add(connection, seq, *_marks(finished))
 
         await self._write(work)
 
@@ -184,7 +177,7 @@ class SqlStore(SqlHistory, SqlTokens):
                 raise no_debate(debate_id)
             gone = below(_tree(connection, debate_id), turn_id)
             if not gone:
-                raise NotFound(f"debate {debate_id!r} has no turn {turn_id!r}")
+                raise no_turn(debate_id, turn_id)
             if tip in gone:
                 raise InvalidInput("this is the main line", "Choose another line first.")
             of_debate = sa.delete(TURNS).where(TURNS.c.debate_id == debate_id)
@@ -213,6 +206,11 @@ def _is(debate_id: str) -> sa.ColumnElement[bool]:
     return (DEBATES.c.id == known(debate_id)) & DEBATES.c.deleted_at.is_(None)
 
 
+def _marks(finished: bool) -> tuple[set[str], set[str]]:
+    """What comes to the index, and what is gone from it."""
+    return ({FINISHED}, set()) if finished else (set(), {FINISHED})
+
+
 def _added(connection: sa.Connection, debate_id: str, row: dict[str, Any]) -> int:
     try:
         seq: int = connection.execute(sa.insert(DEBATES).returning(DEBATES.c.seq), row).scalar_one()
@@ -230,4 +228,4 @@ def _stale_or_missing(connection: sa.Connection, debate_id: str) -> RebuttalErro
     query = sa.select(DEBATES.c.seq).where(_is(debate_id))
     if connection.execute(query).first() is None:
         return no_debate(debate_id)
-    return StaleTip(f"debate {debate_id!r} has moved on meanwhile", "Reload it and try again.")
+    return stale(debate_id)

@@ -13,20 +13,23 @@ from __future__ import annotations
 
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from rebuttal.stores.sql_rows import DEBATE_WORDS
-from rebuttal.stores.sql_terms import Sought, expanded, fitting
-from rebuttal.words import BEGINS
+from rebuttal.stores.sql_terms import Sought, fitting
 
 FTS = "debate_index"
 CREATE_FTS = (
     f"CREATE VIRTUAL TABLE {FTS} USING fts5(words, content='', columnsize=0, detail=none, "
     "tokenize=\"ascii tokenchars ':^'\")"
 )
+MOST_BYTES = 600_000
+"""Of a document as PostgreSQL prints it, to which no words come any more. It ends at a megabyte."""
 MERGED = 200
 """Pages of the index that one step of ``tidy`` writes."""
 
@@ -36,17 +39,19 @@ _C = DEBATE_WORDS.c
 class Index(ABC):
     """The documents of debates. Every method is part of the transaction it is called in."""
 
-    def put(self, connection: sa.Connection, seq: int, terms: Iterable[str]) -> None:
+    @abstractmethod
+    def put(self, connection: sa.Connection, seq: int, terms: AbstractSet[str]) -> None:
         """These are the terms of that debate now; beginnings of words are added here."""
-        self._change(connection, seq, self._held(connection, seq), fitting(terms))
 
+    @abstractmethod
     def add(
-        self, connection: sa.Connection, seq: int, terms: Iterable[str], gone: Iterable[str] = ()
+        self,
+        connection: sa.Connection,
+        seq: int,
+        terms: AbstractSet[str],
+        gone: AbstractSet[str] = frozenset(),
     ) -> None:
-        """These come to what it has, and those ``gone`` are no more."""
-        held = self._held(connection, seq) or set()
-        new = fitting(set(terms) - held, held)
-        self._change(connection, seq, held, (held | new) - set(gone))
+        """These come to what it has, and those ``gone``, which are markers, are no more."""
 
     def drop(self, connection: sa.Connection, seqs: Sequence[int]) -> None:
         """Forget the documents of these debates."""
@@ -62,24 +67,54 @@ class Index(ABC):
     ) -> list[int]:
         """Those found last of those kept before that one, the newest first."""
 
-    @abstractmethod
-    def _held(self, connection: sa.Connection, seq: int) -> set[str] | None:
-        """The terms of that debate without beginnings; None where it has no document."""
-
-    @abstractmethod
-    def _change(
-        self, connection: sa.Connection, seq: int, held: set[str] | None, terms: set[str]
-    ) -> None:
-        """From ``held`` to ``terms``."""
-
 
 class SqliteIndex(Index):
     """On FTS5."""
 
+    def put(self, connection: sa.Connection, seq: int, terms: AbstractSet[str]) -> None:
+        kept = connection.scalar(_words_of(seq))
+        if kept is None:
+            connection.execute(sa.insert(DEBATE_WORDS).values(seq=seq, words=b""))
+        self._change(connection, seq, kept or b"", lambda _: fitting(terms))
+
+    def add(
+        self,
+        connection: sa.Connection,
+        seq: int,
+        terms: AbstractSet[str],
+        gone: AbstractSet[str] = frozenset(),
+    ) -> None:
+        kept = connection.scalar(_words_of(seq)) or b""
+        self._change(
+            connection, seq, kept, lambda held: (held | fitting(terms - held, held)) - gone
+        )
+
+    def _change(
+        self,
+        connection: sa.Connection,
+        seq: int,
+        kept: bytes,
+        change: Callable[[set[str]], set[str]],
+    ) -> None:
+        held = _unpacked(kept)
+        terms = change(held)
+        new, gone = terms - held, held - terms
+        if not new and not gone:
+            return
+        packed = _packed(terms) if gone else kept + _packed(new)
+        of_debate = sa.update(DEBATE_WORDS).where(_C.seq.in_([seq]))
+        connection.execute(of_debate.values(words=packed))
+        if gone:
+            _take_away(connection, seq, gone)
+        # FTS5 counts documents and refuses to take more away than came, so one comes in any case.
+        connection.exec_driver_sql(
+            f"INSERT INTO {FTS}(rowid, words) VALUES (?, ?)", (seq, " ".join(sorted(new)))
+        )
+
     def drop(self, connection: sa.Connection, seqs: Sequence[int]) -> None:
         query = sa.select(_C.seq, _C.words).where(_C.seq.in_(seqs))
         for seq, packed in connection.execute(query).all():
-            _take_away(connection, seq, expanded(_unpacked(packed)))
+            _take_away(connection, seq, _unpacked(packed))
         super().drop(connection, seqs)
 
     def tidy(self, connection: sa.Connection, begin: bool) -> bool:
@@ -102,30 +137,29 @@ class SqliteIndex(Index):
         given = {"sought": _fts_query(sought), "before": before, "most": most}
         return list(connection.scalars(query, given))
 
-    def _held(self, connection: sa.Connection, seq: int) -> set[str] | None:
-        packed = connection.scalar(sa.select(_C.words).where(_C.seq.in_([seq])))
-        return None if packed is None else _unpacked(packed)
-
-    def _change(
-        self, connection: sa.Connection, seq: int, held: set[str] | None, terms: set[str]
-    ) -> None:
-        if held is None:
-            connection.execute(sa.insert(DEBATE_WORDS).values(seq=seq, words=_packed(terms)))
-        elif held != terms:
-            query = sa.update(DEBATE_WORDS).where(_C.seq.in_([seq]))
-            connection.execute(query.values(words=_packed(terms)))
-        before, after = expanded(held or ()), expanded(terms)
-        new, gone = after - before, before - after
-        if gone:
-            _take_away(connection, seq, gone)
-        if new or gone:  # FTS5 counts documents, and must not have more taken away than came
-            connection.exec_driver_sql(
-                f"INSERT INTO {FTS}(rowid, words) VALUES (?, ?)", (seq, " ".join(sorted(new)))
-            )
-
 
 class PostgresIndex(Index):
     """On a tsvector. The rows of its table are short, so that very many are read at once."""
+
+    def put(self, connection: sa.Connection, seq: int, terms: AbstractSet[str]) -> None:
+        vector = _vector(fitting(terms))
+        insert = postgresql.insert(DEBATE_WORDS).values(seq=seq, words=vector)
+        connection.execute(
+            insert.on_conflict_do_update(index_elements=[_C.seq], set_={"words": vector})
+        )
+
+    def add(
+        self,
+        connection: sa.Connection,
+        seq: int,
+        terms: AbstractSet[str],
+        gone: AbstractSet[str] = frozenset(),
+    ) -> None:
+        # The server puts them together: to fetch a long document and send it back takes longer.
+        room = sa.func.octet_length(sa.cast(_C.words, sa.Text)) < MOST_BYTES
+        more = sa.func.ts_delete(_C.words, _array(gone)).op("||")(_vector(fitting(terms)))
+        of_debate = sa.update(DEBATE_WORDS).where(_C.seq.in_([seq]), room)
+        connection.execute(of_debate.values(words=more))
 
     def newest(
         self, connection: sa.Connection, sought: Sought, before: int | None, most: int
@@ -141,24 +175,6 @@ class PostgresIndex(Index):
         given = {"sought": _ts_query(sought), "before": before, "most": most}
         return list(connection.scalars(query, given))
 
-    def _held(self, connection: sa.Connection, seq: int) -> set[str] | None:
-        terms = connection.scalar(
-            sa.select(sa.func.tsvector_to_array(_C.words)).where(_C.seq.in_([seq]))
-        )
-        return None if terms is None else {term for term in terms if term[0] != BEGINS}
-
-    def _change(
-        self, connection: sa.Connection, seq: int, held: set[str] | None, terms: set[str]
-    ) -> None:
-        if held == terms:
-            return
-        array = sa.cast(sorted(expanded(terms)), postgresql.ARRAY(sa.Text))
-        vector = sa.func.array_to_tsvector(array)
-        insert = postgresql.insert(DEBATE_WORDS).values(seq=seq, words=vector)
-        connection.execute(
-            insert.on_conflict_do_update(index_elements=[_C.seq], set_={"words": vector})
-        )
-
 
 def index_on(backend: str) -> Index:
     """The index of that kind of database."""
@@ -172,12 +188,30 @@ def _take_away(connection: sa.Connection, seq: int, terms: set[str]) -> None:
     )
 
 
+def _words_of(seq: int) -> sa.Select[Any]:
+    return sa.select(_C.words).where(_C.seq.in_([seq]))
+
+
 def _packed(terms: set[str]) -> bytes:
     return zlib.compress(" ".join(sorted(terms)).encode(), 1)
 
 
 def _unpacked(packed: bytes) -> set[str]:
-    return set(zlib.decompress(packed).decode().split())
+    """Terms that were packed at several times, one behind the other."""
+    terms: set[str] = set()
+    while packed:
+        part = zlib.decompressobj()
+        terms.update(part.decompress(packed).decode().split())
+        packed = part.unused_data
+    return terms
+
+
+def _array(terms: AbstractSet[str]) -> sa.ColumnElement[Any]:
+    return sa.cast(sorted(terms), postgresql.ARRAY(sa.Text))
+
+
+def _vector(terms: AbstractSet[str]) -> sa.ColumnElement[Any]:
+    return sa.func.array_to_tsvector(_array(terms))
 
 
 def _fts_query(sought: Sought) -> str:

@@ -10,8 +10,8 @@ from hashlib import sha256
 from rebuttal.records import Debate, Search, Turn
 from rebuttal.words import BEGINS, SHORT, beginnings, wanted, words
 
-MOST_BYTES = 400_000
-"""Of different words of one debate; further ones are not found. A tsvector ends at a megabyte."""
+MOST_CHARS = 200_000
+"""Of all terms of one debate; further words are not found."""
 
 MARK = ":"
 """Begins a marker; in no word."""
@@ -49,18 +49,18 @@ def state_of(debate: Debate) -> set[str]:
     return {*([FINISHED] if debate.finished else []), *([PINNED] if debate.pinned else [])}
 
 
-def expanded(terms: Iterable[str]) -> set[str]:
-    """With the short beginnings of those that are words."""
-    terms = set(terms)
-    return terms | beginnings(term for term in terms if term[0] != MARK)
-
-
 def fitting(terms: Iterable[str], held: Iterable[str] = ()) -> set[str]:
-    """Of these as many as there is room for, markers first."""
-    room = MOST_BYTES - sum(len(term.encode()) for term in held)
+    """Of these as many as there is room for beside those held; the beginnings of words with them.
+
+    Markers come first.
+    """
+    room = MOST_CHARS - sum(map(len, held))
+    whole = {*terms} | beginnings(term for term in terms if term[0] != MARK)
+    if sum(map(len, whole)) <= room:
+        return whole
     kept = set()
-    for term in sorted(terms, key=lambda term: (term[0] != MARK, term)):
-        room -= len(term.encode())
+    for term in sorted(whole, key=lambda term: (term[0] != MARK, term)):
+        room -= len(term)
         if room < 0:
             break
         kept.add(term)
