@@ -120,8 +120,9 @@ async def test_only_the_main_line_is_shown(app: DebateApp) -> None:
 
 async def test_no_reason_is_told_that_speaks_of_the_owner(tmp_path: Path) -> None:
     said = "http://10.1.2.3:11434 says: 17,000 of 20,000 tokens of yours are spent"
-    lines = [Line("Yes.", reasoning="Secretly, no.", waiting=said), ServerFailed(said, said)]
-    async with scripted_app(tmp_path, ScriptedModel(lines), profile="lan") as app:
+    spoken = Line("Yes.", reasoning="Secretly, no. " * 8, waiting=said)
+    model = ScriptedModel([spoken, ServerFailed(said, said)], delay=0.03)
+    async with scripted_app(tmp_path, model, profile="lan") as app:
         debate = await app.start("Cats?", CYNIC_AND_RATIONAL, rounds=1, visitor=OWNER)
         guest = await linked(app, debate)
         read, watched = await asyncio.gather(heard(app, debate, guest), heard(app, debate, OWNER))

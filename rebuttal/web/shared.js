@@ -230,6 +230,8 @@
     save(format).catch(() => say("The server cannot be reached.", "Try again in a moment."));
   });
 
+  find("needs").remove();
+  tell("Opening the debate …", "");
   if (token) watch();
   else {
     end("Nothing is to be read here.");
