@@ -29,8 +29,10 @@ from tests.intruder import Intruder, start_debate
 from tests.page_app import CATALOG, chat_models
 from tests.served import Served, serving
 
-UNLIMITED = ("requests_per_visitor", "requests_per_network", "requests", "tokens_per_visitor")
-UNLIMITED += ("tokens_per_network", "running_per_visitor", "running_per_network")
+UNLIMITED = (
+    *("requests_per_visitor", "requests_per_network", "requests", "new_visitors_per_network"),
+    *("tokens_per_visitor", "tokens_per_network", "running_per_visitor", "running_per_network"),
+)
 """Limits that many tests from one address would reach."""
 
 

@@ -110,8 +110,8 @@ async def test_a_wrong_link_is_told_nothing(linked: Linked) -> None:
         said = {(await ask(nobody, wrong)).body for wrong in (token, "x" * 43, debate)}
         assert len(said) == 1
         assert b"This link does not work" in said.pop()
-        for malformed in ({}, [], {"token": ""}, {"token": "x" * 300}, {"token": 1}):
-            assert (await nobody.post("/shared/watch", malformed)).status == 400
+        for malformed in ("{}", "[]", '{"token": ""}', f'{{"token": "{"x" * 300}"}}', "", "x"):
+            assert (await nobody.post("/shared/watch", malformed.encode())).status == 400
         assert (await nobody.get("/shared/watch")).status == 405
 
 

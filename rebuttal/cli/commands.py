@@ -15,6 +15,7 @@ from rebuttal.cli.chat import Chat, talk
 from rebuttal.cli.fetching import show_progress
 from rebuttal.cli.files import Format, export, import_
 from rebuttal.cli.follow import follow_to_end
+from rebuttal.cli.links import LINKING
 from rebuttal.cli.lists import print_debates, print_models, print_personas
 from rebuttal.cli.options import (
     DONE,
@@ -153,6 +154,9 @@ def terminal(serve: Serve, open_app: OpenApp = DebateApp) -> typer.Typer:
     typed.command("import")(_command(import_, open_app))
     for name, work in BRANCHING.items():
         typed.command(name, context_settings=_IDS)(_command(work, open_app))
+    for name, work in LINKING.items():
+        options = {**PROFILE, **SETTINGS}
+        typed.command(name, context_settings=_IDS)(_command(work, open_app, options))
     typed.command("budget")(_command(budget, open_app, {**PROFILE, **SETTINGS}))
     typed.command("halt")(_command(halt, open_app))
     typed.command("go-on")(_command(go_on, open_app))
