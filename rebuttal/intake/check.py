@@ -123,9 +123,9 @@ def _check_line(field: str, text: str, longest: int) -> None:
 
 
 def _check_number(field: str, number: float | None, most: int, least: int = 0) -> None:
-    said = one_line(str(number), 24)
-    wrong = number is not None and not least <= number <= most
-    _refuse(field, wrong, f"{said} is not between {least} and {most}")
+    if number is not None and not least <= number <= most:
+        said = one_line(str(number), 24)
+        raise InvalidInput(f"{field}: {said} is not between {least} and {most}")
 
 
 def _check_length(turns: int, most: int) -> None:
