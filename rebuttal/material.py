@@ -120,6 +120,7 @@ _KEYS = re.compile(
     | \b(?:AIza[\w-]{20,} | AKIA[A-Z0-9]{12,} | eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)
     | (?i:(?<=bearer\s))\s*[^\s"',;]{6,} | (?<=Basic\s)[\w+/=]{8,}
     | (?<=://)[^\s/@]+(?=@)                                    # user:password in an address
+    | (?<=/shared\#)[\w-]{20,} | (?i:(?<=\bsid=))[\w%-]{20,}    # addresses that open something
     | (?i:(?<=key=)|(?<=token=)|(?<=secret=)|(?<=password=))[^\s&"',;]+
     | (?i:(?<=key":\s")|(?<=key":")|(?<=key':\s')|(?<=key:\s)|(?<=key',\sb'))[^\s&"',;]{6,}
     | (?i:(?<=secret":\s")|(?<=token":\s")|(?<=password":\s"))[^\s&"',;]+

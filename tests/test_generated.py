@@ -19,12 +19,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rebuttal.web import routes
 from tests.fault_reply import USAGE
 from tests.fault_server import FaultServer
 
@@ -183,6 +185,8 @@ def test_every_route_with_generated_bodies(place: Place) -> None:
     paths = gradio_routes()
     assert len(paths) > 60
     assert f"{API}/upload" in paths
+    paths += [path for path in routes.paths() if path not in paths]
+    paths += [f"/debates/{{id}}.{format}" for format in ("md", "txt", "json", "html")]
     opened: set[str] = set()
 
     @settings(FEW, max_examples=6)
@@ -211,7 +215,37 @@ def test_every_route_with_generated_bodies(place: Place) -> None:
         *("/", "/config", "/theme.css", "/favicon.ico", "/robots.txt", "/assets/", "/static/"),
         *("/login", "/logout", f"{API}/startup-events", f"{API}/app_id", f"{API}/reset"),
         *(f"{API}/cancel", f"{API}/reset/", f"{API}/run/"),
+        *("/shared", "/shared/page.css", "/shared/page.js", "/history.zip"),
     }
+    place.check_log()
+
+
+TOKENS_TRIED = st.sampled_from(["x" * 43, "", "\x00", "\ud800", "é", "a" * 201, "../x", "%s%n"])
+
+
+def test_every_way_in_of_ours_with_generated_bodies(place: Place) -> None:
+    """Nobody gets further than words by a link, an address or a file that is none."""
+    fields = st.fixed_dictionaries(
+        {"token": TOKENS_TRIED | VALUES},
+        optional={"after": VALUES, "format": VALUES | st.sampled_from(["md", "html"])},
+    )
+    files = st.binary(max_size=200) | st.binary(max_size=60).map(lambda tail: b"PK\x03\x04" + tail)
+
+    @settings(FEW, max_examples=25)
+    @given(fields | VALUES, files, TOKENS_TRIED, st.sampled_from(["watch", "fork", "file"]))
+    def ask(wish: Any, file: bytes, sid: str, path: str) -> None:
+        answer = place.web.post(f"/shared/{path}", content=json.dumps(wish))
+        place.check(answer)
+        assert answer.status_code in (400, 404)
+        answer = place.web.post("/import", content=file)
+        place.check(answer)
+        assert answer.status_code == 400
+        quoted = quote(sid.encode("utf-8", "surrogatepass"))
+        answer = place.web.get(f"/?sid={quoted}", headers={"sec-fetch-mode": "navigate"})
+        place.check(answer)
+        assert answer.status_code in (303, 429)
+
+    ask()
     place.check_log()
 
 

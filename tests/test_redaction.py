@@ -218,3 +218,22 @@ def test_secrets_are_known_by_their_names(tmp_path: Path, monkeypatch: pytest.Mo
     assert "word" not in known_secrets()
     (tmp_path / ".env").write_bytes(b"\xff")
     assert "p4ssw0rd" in known_secrets()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "http://localhost:7860/shared#{}",
+        "see /shared#{} for it",
+        "GET /?debate=abc&sid={} HTTP/1.1",
+        "https://debates.example/?sid={}",
+    ],
+)
+def test_an_address_that_opens_something_is_told_without_what_opens_it(
+    redaction: Redaction, said: str
+) -> None:
+    secret = "Ab1-" * 10 + "_-x"
+    assert redaction.redact(said.format(secret)) == said.format("[key]")
+    assert redaction.redact("/shared#head, reside=nothing-of-importance-at-all") == (
+        "/shared#head, reside=nothing-of-importance-at-all"
+    )

@@ -64,6 +64,11 @@ _OWN_QUERY = {"page", "deep_link"}
 """Arguments of Gradio's page that read stored state; ours does not use them."""
 
 
+def paths() -> list[str]:
+    """Every path that is open to somebody, files apart."""
+    return [*dict.fromkeys(path for _, path in _KINDS)]
+
+
 def kind_of(scope: Scope) -> Kind:
     """What a request is for. Raises Refused for what the page has no use for."""
     method, path = scope["method"], scope["path"]
