@@ -13,7 +13,7 @@ from rebuttal.records import Tally
 from rebuttal.settings import HOME, load_settings
 from rebuttal.ui.entries import House
 from rebuttal.ui.history_entries import Count
-from rebuttal.ui.insight import By, Measure, Names, duration, insight, money, short
+from rebuttal.ui.insight import By, Measure, Names, Period, duration, insight, money, short
 from rebuttal.ui.plot import Series, ceiling, plot
 from tests.hostile import sayings
 from tests.test_ui_history import words
@@ -40,7 +40,7 @@ def tally(
 
 
 def shown(*tallies: Tally, days: int = 7, measure: Measure = "turns", by: By = "model") -> str:
-    return insight(tallies, days, TODAY, measure, by, NAMES)
+    return insight(Period(tallies, days, TODAY, "2"), measure, by, NAMES)
 
 
 def highs(html: str) -> list[list[str]]:
@@ -71,7 +71,7 @@ def test_a_year_is_told_in_weeks_that_end_today() -> None:
         ("tokens", "20 Nov: 120"),
         ("seconds", "20 Nov: 30 s"),
         ("cost", "20 Nov: 0.5000"),
-        ("debates", "20 Nov: 1"),
+        ("seats", "20 Nov: 1"),
     ],
 )
 def test_every_measure_can_be_plotted(measure: Measure, said: str) -> None:
@@ -80,15 +80,16 @@ def test_every_measure_can_be_plotted(measure: Measure, said: str) -> None:
 
 def test_sums_stand_above_and_tables_below() -> None:
     told = words(shown(tally(0), tally(1, "Slow", "rational", cost=None)))
-    assert told.startswith("6 Turns 240 Tokens 60 s Time 0.5000 Cost, USD")
-    assert "By model Model Turns Tokens Time Cost, USD Debates" in told
+    assert told.startswith("2 Debates begun 6 Turns 240 Tokens 60 s Time 0.5000 Cost, USD")
+    assert "By model Model Turns Tokens Time Cost, USD Seats" in told
     assert "Quick 3 120 30 s 0.5000 1" in told
     assert "Slow 3 120 30 s — 1" in told
     assert "Rational 3 120" in told
 
 
 def test_a_cost_that_nobody_knows_is_no_zero() -> None:
-    assert "— Cost, USD" in words(shown(tally(0, cost=None)))
+    assert "Cost" not in words(shown(tally(0, cost=None)))
+    assert "Nothing is known of its cost." in shown(tally(0, cost=None), measure="cost")
     assert "0 Cost, USD" in words(shown(tally(0, cost=0.0)))
 
 

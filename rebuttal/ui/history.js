@@ -53,7 +53,9 @@
     };
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      order(`rename ${button.value.split(" ")[1]} ${field.value.trim()}`);
+      const id = button.value.split(" ")[1];
+      pressed = { act: "rename", id };
+      order(`rename ${id} ${field.value.trim()}`);
     });
     form.addEventListener("keydown", ({ key }) => key === "Escape" && leave());
     cancel.addEventListener("click", leave);
@@ -63,13 +65,37 @@
     field.select();
   };
 
+  // Two debates that were chosen open side by side.
+  let chosen = null;
+  const choose = (id) => {
+    if (!chosen || chosen === id) chosen = chosen ? null : id;
+    else {
+      write("turn-order", `${(count += 1)} ${chosen} beside ${id}`);
+      chosen = null;
+    }
+    showChosen();
+  };
+  const showChosen = () =>
+    each('.kept button[value^="compare "]', (button) => {
+      const mine = chosen && button.value === `compare ${chosen}`;
+      const words = !chosen ? "Compare…" : mine ? "Do not compare" : "Compare with the chosen one";
+      if (button.firstChild.data !== words) button.firstChild.data = words;
+      button.closest(".kept").classList.toggle("chosen", !!mine);
+    });
+
   let opener = null;
   const press = (button) => {
     const [act, id] = button.value.split(" ");
     if (act === "rename") return rename(button);
+    const menu = button.closest("details");
+    if (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+    if (act === "compare") return choose(id);
     pressed = { act, id };
     if (!button.classList.contains("share")) return order(button.value);
-    if (!button.closest(".sheet")) opener = { place: button.closest(".kept, .whole, .stage"), button };
+    if (!button.closest(".slip")) opener = { place: button.closest(".kept, .whole, .stage"), button };
     share(button.value);
   };
 
@@ -106,7 +132,7 @@
       return;
     }
     const button = at.closest("button.act");
-    if (button?.matches(".sheet .close")) closeSheet();
+    if (button?.matches(".slip .close")) closeSlip();
     else if (button) press(button);
   });
   document.addEventListener("keydown", ({ key, target }) => {
@@ -163,16 +189,17 @@
       if (kind === "drop") bring(event.dataTransfer.files[0]);
     });
 
-  // --- the sheet ---
+  // --- the slip: links, and the address of a history ---
 
-  const closeSheet = () => {
+  const closeSlip = () => {
     share("close");
     const { button, place } = opener ?? {};
-    (button?.offsetParent ? button : place?.querySelector("summary, .act"))?.focus();
+    const menu = place?.querySelector("summary");
+    (menu ?? (button?.isConnected ? button : place?.querySelector(".act.share")))?.focus();
     opener = null;
   };
   const layOut = () => {
-    const paper = document.querySelector(".sheet .paper:not([role])");
+    const paper = document.querySelector(".slip .paper:not([role])");
     if (!paper) return;
     const title = paper.querySelector("h2");
     paper.setAttribute("role", "dialog");
@@ -183,12 +210,12 @@
     title.focus();
   };
   document.addEventListener("click", async ({ target }) => {
-    if (!target.matches(".sheet .take")) return;
-    await copy(document.querySelector(".sheet a.secret").href);
+    if (!target.matches(".slip .take")) return;
+    await copy(document.querySelector(".slip a.secret").href);
     target.textContent = "Copied";
   });
   document.addEventListener("keydown", ({ key }) => {
-    if (key === "Escape" && document.querySelector(".sheet .paper")) closeSheet();
+    if (key === "Escape" && document.querySelector(".slip .paper")) closeSlip();
   });
 
   // --- what the server cannot know: the reader's clock ---
@@ -217,8 +244,21 @@
     each(".history .day input:not([type=date])", (day) => { day.type = "date"; });
   };
 
+  // The stage has the debate's address, and beside it the way to share it.
+  const offerLinks = () =>
+    each(".heading a.permalink:only-of-type", (link) => {
+      const value = `share ${new URL(link.href).searchParams.get("debate")}`;
+      const there = link.parentElement.querySelector("button.share");
+      if (there?.value === value) return;
+      there?.remove();
+      const button = Object.assign(document.createElement("button"), { type: "button", value });
+      button.className = "act share";
+      button.textContent = "Share…";
+      link.after(button);
+    });
+
   const name = () => {
-    each(".told:not([role])", (said) => said.setAttribute("role", "status"));
+    each(".block.told:not([role])", (said) => said.setAttribute("role", "status"));
     each(".found a[target], .history-foot a[target]", (link) => link.removeAttribute("target"));
   };
 
@@ -231,6 +271,8 @@
       setClock();
       tellTimes();
       name();
+      offerLinks();
+      showChosen();
       refocus();
       layOut();
     });

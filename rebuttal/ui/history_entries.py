@@ -157,7 +157,7 @@ class Sharing(Record):
 
 
 class Share(Entry):
-    """Something is to be done on the sheet."""
+    """Something is to be done on the slip."""
 
     order: Annotated[Sharing, BeforeValidator(_sharing)]
 

@@ -177,11 +177,11 @@ def _acts(debate: Debate) -> str:
         for format, kind in DOWNLOADS.items()
     )
     return (
-        '<details class="acts"><summary><span class="dots">More</span>'
+        '<details class="deeds"><summary><span class="dots">More</span>'
         f'<span class="unseen"> on {name}</span></summary><div class="menu">'
         f"{act(f'rename {id_}', 'Rename', look='rename')}{act(f'{pin[0]} {id_}', pin[1])}"
-        f"{act(f'share {id_}', 'Share', look='share')}"
-        f"{act(f'compare {id_}', 'Compare', look='compare')}"
+        f"{act(f'share {id_}', 'Share…', look='share')}"
+        f"{act(f'compare {id_}', 'Compare…', look='compare')}"
         f'<span class="files">Download {files}</span>'
         f"{act(f'delete {id_}', 'Delete', look='delete')}</div></details>"
     )

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 from rebuttal.colour import seat_colours
 from rebuttal.markdown import safe_line
@@ -14,14 +14,15 @@ from rebuttal.records import Persona, Tally
 from rebuttal.ui.plot import Series, plot
 
 By = Literal["model", "persona"]
-Measure = Literal["turns", "tokens", "seconds", "cost", "debates"]
+Measure = Literal["turns", "tokens", "seconds", "cost", "seats"]
 MEASURES: dict[Measure, str] = {
     "turns": "Turns",
     "tokens": "Tokens",
     "seconds": "Time",
     "cost": "Cost",
-    "debates": "Debates",
+    "seats": "Seats",
 }
+"""``seats``: places at a table; who speaks in a debate on two days has taken two."""
 MOST_SERIES = 6
 """Names with a colour of their own; the rest share one."""
 OTHERS = "Others"
@@ -56,33 +57,62 @@ class Names:
         return f"{MEASURES[measure]}{unit}"
 
 
-def insight(
-    tallies: Sequence[Tally], days: int, today: date, measure: Measure, by: By, names: Names
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What was said on these last days, and how many debates began, in words."""
+
+    tallies: Sequence[Tally]
+    days: int
+    today: date
+    begun: str
+
+    @property
+    def priced(self) -> bool:
+        """Whether anything is known of what it cost."""
+        return any(tally.cost is not None for tally in self.tallies)
+
+    @property
+    def measures(self) -> list[Measure]:
+        """What is worth a column."""
+        return [measure for measure in MEASURES if measure != "cost" or self.priced]
+
+
+def insight(period: Period, measure: Measure, by: By, names: Names) -> str:
     """The whole page of numbers; words where there are none."""
+    tallies = period.tallies
     if not tallies:
         return (
             '<p class="empty"><strong>No numbers yet.</strong> What is said from now on is counted '
             "here, by model and persona. Try a longer time, or start a debate.</p>"
         )
-    moments, bars = _buckets(days, today)
-    told = names.said(measure)
+    figure = _figure(period, measure, by, names)
+    if measure == "cost" and not period.priced:
+        figure = (
+            '<p class="empty"><strong>Nothing is known of its cost.</strong> No model that spoke '
+            "has a price in models.yaml.</p>"
+        )
+    who = "".join(_who(kind, period, names) for kind in get_args(By))
+    return f'<div class="insight">{_sums(period, names)}{figure}{who}</div>'
+
+
+def _figure(period: Period, measure: Measure, by: By, names: Names) -> str:
+    """The bars."""
+    moments, bars = _buckets(period.days, period.today)
     series = [
-        Series(names.of(key, by), colour, _over_time(tallies, key, keys, by, measure, bars))
-        for key, colour, keys in _series(tallies, by, measure, names)
+        Series(names.of(key, by), colour, _over_time(period.tallies, keys, by, measure, bars))
+        for key, colour, keys in _series(period.tallies, by, measure, names)
     ]
-    unit = "a week" if days >= WEEKLY else "a day"
+    unit = "a week" if period.days >= WEEKLY else "a day"
     title = f"{names.titled(measure)} {unit}, by {by}"
-    return (
-        f'<div class="insight">{_sums(tallies, names)}{plot(title, moments, series, told)}'
-        f"{_who('model', tallies, names)}{_who('persona', tallies, names)}</div>"
-    )
+    return plot(title, moments, series, names.said(measure))
 
 
 def amount(tally: Tally, measure: Measure) -> float:
     """That number of a tally; a cost that is not known counts as none."""
     if measure == "tokens":
         return tally.prompt_tokens + tally.completion_tokens
+    if measure == "seats":
+        return tally.debates
     return float(getattr(tally, measure) or 0)
 
 
@@ -108,12 +138,16 @@ def money(value: float) -> str:
     return f"{value:,.{2 if value >= 1 else 4}f}" if value else "0"
 
 
-def _sums(tallies: Sequence[Tally], names: Names) -> str:
+def _sums(period: Period, names: Names) -> str:
+    sums = [("Debates begun", period.begun)]
+    sums += [
+        (names.titled(measure), _total(period.tallies, measure, names))
+        for measure in period.measures
+        if measure != "seats"
+    ]
     cells = "".join(
-        f'<div><span class="sum">{_total(tallies, measure, names)}</span> '
-        f'<span class="of">{names.titled(measure)}</span></div>'
-        for measure in MEASURES
-        if measure != "debates"
+        f'<div><span class="sum">{said}</span> <span class="of">{name}</span></div>'
+        for name, said in sums
     )
     return f'<div class="sums">{cells}</div>'
 
@@ -124,16 +158,16 @@ def _total(tallies: Sequence[Tally], measure: Measure, names: Names) -> str:
     return names.said(measure)(sum(amount(tally, measure) for tally in tallies))
 
 
-def _who(by: By, tallies: Sequence[Tally], names: Names) -> str:
+def _who(by: By, period: Period, names: Names) -> str:
     """A table of all measures, who said most first."""
     of: dict[str, list[Tally]] = defaultdict(list)
-    for tally in tallies:
+    for tally in period.tallies:
         of[_key(tally, by)].append(tally)
     ranked = sorted(of, key=lambda key: -sum(amount(tally, "turns") for tally in of[key]))
-    top = "".join(f'<th scope="col">{names.titled(kind)}</th>' for kind in MEASURES)
+    top = "".join(f'<th scope="col">{names.titled(kind)}</th>' for kind in period.measures)
     rows = "".join(
         f'<tr><th scope="row">{safe_line(names.of(key, by))}</th>'
-        + "".join(f"<td>{_total(of[key], measure, names)}</td>" for measure in MEASURES)
+        + "".join(f"<td>{_total(of[key], measure, names)}</td>" for measure in period.measures)
         + "</tr>"
         for key in ranked
     )
@@ -168,7 +202,6 @@ def _colours(keys: Sequence[str], by: By, names: Names) -> list[str]:
 
 def _over_time(
     tallies: Sequence[Tally],
-    key: str,
     keys: frozenset[str],
     by: By,
     measure: Measure,

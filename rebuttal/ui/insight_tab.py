@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import gradio as gr
 
 from rebuttal.app import DebateApp
-from rebuttal.records import Visitor, now
+from rebuttal.records import Search, Visitor, now
 from rebuttal.ui.history_entries import Count
-from rebuttal.ui.insight import MEASURES, Names, insight
+from rebuttal.ui.insight import MEASURES, Names, Period, insight
 from rebuttal.ui.notice import QUICK, Updates, explained, notice
 
 TIMES = [("A week", 7), ("A month", 30), ("A year", 365)]
+COUNTED = 5
+"""Pages of debates that are counted; who has begun more does not need the exact number."""
+PAGE = 200
 KINDS = [("Model", "model"), ("Persona", "persona")]
 
 
@@ -52,11 +56,23 @@ def wire_insight_tab(app: DebateApp, tab: gr.Tab, shown: InsightTab) -> None:
     async def count(asked: Count, visitor: Visitor) -> Updates:
         tallies = await app.history.tallies(asked.days, visitor=visitor)
         names = Names(app.catalog.personas, app.settings.currency)
-        today = now().date()
-        told = insight(tallies, asked.days, today, asked.measure, asked.by, names)
-        return {shown.numbers: told}
+        begun = await _begun(app, asked.days, visitor)
+        period = Period(tallies, asked.days, now().date(), begun)
+        return {shown.numbers: insight(period, asked.measure, asked.by, names)}
 
     counted = explained(app, shown.notice, Count, count)
     triggers = [tab.select, *(choice.input for choice in shown.chosen)]
     outputs = [shown.notice, shown.numbers]
     gr.on(triggers, counted, shown.chosen, outputs, trigger_mode="always_last", **QUICK)
+
+
+async def _begun(app: DebateApp, days: int, visitor: Visitor) -> str:
+    """How many debates began in that time."""
+    first = datetime.combine(now().date() - timedelta(days=days - 1), time(), UTC)
+    count, more = 0, None
+    for _ in range(COUNTED):
+        page = await app.history.find(Search(since=first), more, PAGE, visitor=visitor)
+        count, more = count + len(page.found), page.more
+        if more is None:
+            return f"{count:,}"
+    return f"{count:,}+"

@@ -20,7 +20,7 @@ from rebuttal.ui.models_tab import build_models_tab, wire_models_tab
 from rebuttal.ui.notice import QUICK, Updates, explained, notice
 from rebuttal.ui.raw import RawBlocks
 from rebuttal.ui.setup import offer_models
-from rebuttal.ui.sharing import build_sheet, wire_sheet
+from rebuttal.ui.sharing import build_slip, wire_slip
 from rebuttal.ui.table import Table, build_table, reopen, wire_table
 from rebuttal.ui.theme import ICON, head, theme
 from rebuttal.ui.tree_view import Sheets, build_sheets
@@ -42,14 +42,14 @@ def build_ui(app: DebateApp, blocks: type[gr.Blocks] = RawBlocks) -> gr.Blocks:
                 numbers = build_insight_tab()
             with gr.Tab("Models", id="models") as models_tab:
                 shelf = build_models_tab(app.settings)
-        sheet = build_sheet()
+        slip = build_slip()
         sheets = build_sheets(app)
         for table in tables:
             wire_table(app, table)
         wire_sheets(app, sheets, tables, tabs)
         wire_history_tab(app, tabs, history_tab, history, tables)
         wire_insight_tab(app, insight_tab, numbers)
-        wire_sheet(app, sheet)
+        wire_slip(app, slip)
         wire_models_tab(app, models_tab, shelf, [table.setup for table in tables])
         _wire_load(app, demo, Front(top, problem, tabs, sheets), tables)
     # As queue(api_open=False) would, which builds the whole server app a second time.

@@ -1,4 +1,4 @@
-"""Secrets in addresses, on a sheet over the page: links to a debate, and one's own history."""
+"""Secrets in addresses, on a slip over the page: links to a debate, and one's own history."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DAYS = (1, 7, 30)
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class Slip:
     """What lies over the page while it has words; page.js moves to it and closes it."""
 
     panel: gr.Markdown
@@ -30,24 +30,24 @@ class Sheet:
     """What was pressed; page.js writes it here."""
 
 
-def build_sheet() -> Sheet:
-    """The sheet, still away."""
-    panel = gr.Markdown(elem_classes="sheet", container=False)
-    return Sheet(panel, gr.Textbox(visible="hidden", label="share", elem_classes="share-order"))
+def build_slip() -> Slip:
+    """The slip, still away."""
+    panel = gr.Markdown(elem_classes="slip", container=False)
+    return Slip(panel, gr.Textbox(visible="hidden", label="share", elem_classes="share-order"))
 
 
-def wire_sheet(app: DebateApp, sheet: Sheet) -> None:
+def wire_slip(app: DebateApp, slip: Slip) -> None:
     """One event for everything on it."""
 
     async def share(asked: Share, visitor: Visitor) -> Updates:
-        return {sheet.panel: await _shown(app, asked, visitor)}
+        return {slip.panel: await _shown(app, asked, visitor)}
 
-    shared = explained(app, sheet.panel, Share, share)
-    sheet.order.change(shared, sheet.order, sheet.panel, trigger_mode="multiple", **QUICK)
+    shared = explained(app, slip.panel, Share, share)
+    slip.order.change(shared, slip.order, slip.panel, trigger_mode="multiple", **QUICK)
 
 
 async def _shown(app: DebateApp, asked: Share, visitor: Visitor) -> str:
-    """What the sheet says once it is done."""
+    """What the slip says once it is done."""
     wish = asked.order
     if wish.act == "close":
         return ""
@@ -58,10 +58,10 @@ async def _shown(app: DebateApp, asked: Share, visitor: Visitor) -> str:
         problem = refusal(error)
     if wish.debate is None:
         since = await app.links.session_since(visitor=visitor)
-        return session_sheet(since, fresh, problem)
+        return session_slip(since, fresh, problem)
     links = await app.links.of(wish.debate, visitor=visitor)
     debate = await app.debate(wish.debate, visitor=visitor)
-    return link_sheet(debate, links, lasting(app.settings, visitor), fresh, problem)
+    return link_slip(debate, links, lasting(app.settings, visitor), fresh, problem)
 
 
 async def _done(app: DebateApp, asked: Share, visitor: Visitor) -> str:
@@ -86,7 +86,7 @@ def lasting(settings: Settings, visitor: Visitor) -> list[int]:
     return [*days, 0] if most is None else days or [most]
 
 
-def link_sheet(
+def link_slip(
     debate: Debate, links: Sequence[Token], days: Sequence[int], fresh: str, problem: str
 ) -> str:
     """Links to one debate: what they give, those there are, and new ones."""
@@ -98,7 +98,7 @@ def link_sheet(
         for link in links
     )
     there = f'<ul class="links">{rows}</ul>' if rows else ""
-    return _sheet(
+    return _slip(
         f"Share “{safe_line(name_of(debate))}”",
         "Whoever has a link reads along, also while the debate goes on, and sees nothing else of "
         "yours. They may take a copy into a history of their own.",
@@ -106,7 +106,7 @@ def link_sheet(
     )
 
 
-def session_sheet(since: datetime | None, fresh: str, problem: str) -> str:
+def session_slip(since: datetime | None, fresh: str, problem: str) -> str:
     """The address that is one's own history."""
     if since:
         state = f"<p>There is an address, made {moment(since)}. It is told only once.</p>"
@@ -114,7 +114,7 @@ def session_sheet(since: datetime | None, fresh: str, problem: str) -> str:
         ways += act("end", "End it", look="share")
     else:
         state, ways = "", act("renew", "Make the address", look="share make")
-    return _sheet(
+    return _slip(
         "Keep this history",
         "Your debates hang on a cookie of this browser. With an address of their own they open in "
         "any browser, also when the cookie is gone. Keep it like a password: it is all that is "
@@ -123,7 +123,7 @@ def session_sheet(since: datetime | None, fresh: str, problem: str) -> str:
     )
 
 
-def _sheet(title: str, words: str, body: str) -> str:
+def _slip(title: str, words: str, body: str) -> str:
     close = act("close", "Close", look="share close")
     return f'<div class="paper"><h2>{title}</h2><p>{words}</p>{body}{close}</div>'
 
