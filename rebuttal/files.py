@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -15,8 +15,8 @@ from rebuttal.errors import InvalidInput, NotAllowed, NotFound, StoreError
 from rebuttal.export import ExportFormat, export_debate
 from rebuttal.export.history import HistoryZip
 from rebuttal.intake.archive import too_large
-from rebuttal.intake.debates import read_debates
-from rebuttal.records import OPERATOR, Clock, Debate, Search, Turn, Visitor, now
+from rebuttal.intake.debates import Arrivals, Whole
+from rebuttal.records import OPERATOR, Clock, Debate, Search, Visitor, now
 from rebuttal.stores.base import DebateStore, no_debate
 from rebuttal.wish import kept_text, spoken_text
 
@@ -80,12 +80,12 @@ class Files:
         self._refuse_guests(visitor)
         async with self._received(source) as file, self._reading:
             settings, moment = self._access.settings, self._clock()
-            there = await asyncio.to_thread(read_debates, file, settings, visitor.owner, moment)
+            there = await asyncio.to_thread(Arrivals, file, settings, visitor.owner, moment)
+            texts = {} if visitor.operator else await asyncio.to_thread(_kept_texts, there)
             store = await self._access.store()
-            texts = {debate.id: _kept_text(debate, turns) for debate, turns in there}
             async with self._access.charged(visitor, texts):
                 await store.add_debates(there)
-            return tuple(debate.id for debate, _ in there)
+            return there.ids
 
     def _refuse_guests(self, visitor: Visitor) -> None:
         if visitor.reads:
@@ -120,8 +120,12 @@ class Files:
             yield file
 
 
-def _kept_text(debate: Debate, turns: Sequence[Turn]) -> str:
-    return "\n".join((kept_text(debate), *map(spoken_text, turns)))
+def _kept_texts(there: Iterable[Whole]) -> dict[str, str]:
+    """What is kept of each debate, by its id."""
+    return {
+        debate.id: "\n".join((kept_text(debate), *map(spoken_text, turns)))
+        for debate, turns in there
+    }
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from html.parser import HTMLParser
 
 import pytest
@@ -117,6 +118,27 @@ def test_whatever_is_said_closes_what_it_opens(text: str) -> None:
     html = Outline(f"<div>{words_html(text.encode(errors='replace').decode())}</div>")
     assert html.open == []
     assert acts(html) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("[" * 8000, "*a " * 2666, "`` ` " * 1600, "![" * 4000, "> " * 4000, "<" * 8000),
+        *("- " * 4000, "| a " * 300 + "\n" + "|-" * 300 + "\n" + "a\n" * 3000, "~~a" * 2666),
+        "a|b\n-|-\n" * 1000,
+    ],
+)
+def test_no_speech_takes_long_to_show_or_becomes_a_flood(text: str) -> None:
+    began = time.process_time()
+    html = words_html(text[:8000])
+    assert time.process_time() - began < 2
+    assert len(html) < 100_000
+    assert html.startswith("<")
+
+
+def test_a_text_of_too_many_signs_is_shown_as_it_was_typed() -> None:
+    assert words_html("*a*\n[" * 900).startswith("<p>*a*<br>[*a*<br>[")
+    assert "<script" not in words_html("<script>" * 2500)
 
 
 def test_headings_of_a_speech_do_not_stand_above_those_of_the_page() -> None:

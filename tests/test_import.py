@@ -22,7 +22,7 @@ from rebuttal.errors import InvalidInput
 from rebuttal.export import EXPORT_FORMATS, export_debate
 from rebuttal.export.history import HistoryZip
 from rebuttal.intake.archive import MOST_ENTRIES
-from rebuttal.intake.debates import Whole, read_debates
+from rebuttal.intake.debates import Arrivals, Whole
 from rebuttal.line import line_to
 from rebuttal.material import clean
 from rebuttal.records import Turn
@@ -37,7 +37,7 @@ LIMITS = load_settings(max_import_kib=512)
 def taken(data: bytes | str, settings: Settings = LIMITS) -> list[Whole]:
     """What an import makes of it."""
     file = io.BytesIO(data if isinstance(data, bytes) else data.encode())
-    return read_debates(file, settings, "c:me", NOW)
+    return list(Arrivals(file, settings, "c:me", NOW))
 
 
 def only(data: bytes | str) -> Whole:
@@ -177,6 +177,17 @@ def test_a_history_comes_back_oldest_first_and_re_runs_stay_re_runs() -> None:
     assert third.topic == "Again?"
     assert third.rerun_of == first.id
     assert first.rerun_of is second.rerun_of is None
+
+
+def test_a_debate_is_the_same_whenever_it_is_asked_for() -> None:
+    text = json_of(*branched())
+    there = Arrivals(io.BytesIO(in_zip(text, text)), LIMITS, "c:me", NOW)
+    assert list(there) == list(there) == list(there[:])
+    assert tuple(debate.id for debate, _ in there) == there.ids
+    ids = [turn.id for _, turns in there for turn in turns]
+    assert len({*ids}) == 20
+    others = Arrivals(io.BytesIO(in_zip(text, text)), LIMITS, "c:me", NOW)
+    assert not {*ids} & {turn.id for _, turns in others for turn in turns}
 
 
 def test_the_same_document_twice_is_two_debates() -> None:

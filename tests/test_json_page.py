@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from rebuttal.document import LEFT_OUT, VERSION, Document, KeptTurn
-from rebuttal.intake.debates import read_debates
+from rebuttal.intake.debates import Arrivals
 from rebuttal.records import Debate, Debater, Persona, Sampling, Timings, Usage
 from rebuttal.settings import HOME, load_settings
 
@@ -51,7 +51,7 @@ def test_defaults_are_those_of_the_code(section: str, model: type[BaseModel]) ->
 def test_the_example_comes_in() -> None:
     example = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0]
     moment = datetime(2026, 11, 21, tzinfo=UTC)
-    [(debate, turns)] = read_debates(io.BytesIO(example.encode()), load_settings(), "", moment)
+    [(debate, turns)] = Arrivals(io.BytesIO(example.encode()), load_settings(), "", moment)
     assert debate.finished
     assert [turn.speaker for turn in turns] == ["user", "seat1"]
 

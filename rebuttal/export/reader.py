@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
+from html import escape
 from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
@@ -12,14 +14,33 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from rebuttal.markdown import safe_markdown
+from rebuttal.material import clean
 
 HEADING = "h3"
 """Every heading of a speech: the page's own outline stays as it is."""
 
 
+MOST_SIGNS = 2000
+MOST_CELLS = 5000
+"""Signs of Markdown and cells of tables in one text; with more it is shown as it was typed.
+
+The parser's work grows with their square: 8,000 signs took it up to 6 s.
+"""
+_SIGNS = re.compile(r"[\[\]*_~`!<|\\>]")
+
+
 def words_html(text: str) -> str:
     """``text`` as HTML that only says: no image, no raw HTML, links to web and mail alone."""
-    return str(_reader().render(safe_markdown(text)))
+    words = safe_markdown(text)
+    if _takes_long(words):
+        return f"<p>{escape(clean(text)).replace(chr(10), '<br>')}</p>\n"
+    return str(_reader().render(words))
+
+
+def _takes_long(words: str) -> bool:
+    lines = words.split("\n")
+    cells = len(lines) * max(line.count("|") for line in lines)
+    return cells > MOST_CELLS or len(_SIGNS.findall(words)) > MOST_SIGNS
 
 
 class _Reader(MarkdownIt):

@@ -7,8 +7,9 @@ import stat
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import IO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from rebuttal.errors import InvalidInput
@@ -29,23 +30,57 @@ _BROKEN = (
 _ENTRY_SIGN = b"PK\x01\x02"
 
 
-def documents(file: BinaryIO, most: int) -> Iterator[tuple[str, bytes]]:
-    """Each JSON document in ``file``, a zip or a document itself, with its name in a zip or "".
+class Parcel:
+    """The documents in a file, which is a zip or a document itself; it stays open meanwhile.
 
-    ``most`` is how many bytes all of them may have, counted while they are unpacked. Raises
-    InvalidInput for more, and for a zip that is not as ours are.
+    ``most`` is how many bytes all of them may have, counted while they are unpacked. Everything
+    raises InvalidInput for more, and for a zip that is not as ours are.
     """
-    file.seek(0)
-    is_zip = file.read(2) == b"PK"
-    file.seek(0)
-    if not is_zip:
-        yield "", _Bounded(most).read(file)
-        return
+
+    def __init__(self, file: IO[bytes], most: int) -> None:
+        self._file, self._most = file, most
+        self._zip: ZipFile | None = None
+        self.names: tuple[str, ...] = ("",)
+        """Of the documents in a zip; empty for a document itself."""
+        with _in_words():
+            file.seek(0)
+            if file.read(2) == b"PK":
+                self._open_zip()
+
+    def documents(self) -> Iterator[tuple[str, bytes]]:
+        """Each with its name, one at a time."""
+        bounded = _Bounded(self._most)
+        for name in self.names:
+            yield name, self._read(name, bounded)
+
+    def document(self, name: str) -> bytes:
+        """One of them, once more."""
+        return self._read(name, _Bounded(self._most))
+
+    def _read(self, name: str, bounded: _Bounded) -> bytes:
+        with _in_words():
+            if self._zip:
+                with self._zip.open(name) as source:
+                    return bounded.read(source)
+            self._file.seek(0)
+            return bounded.read(self._file)
+
+    def _open_zip(self) -> None:
+        self._file.seek(0)
+        _refuse_many_entries(self._file)
+        self._zip = ZipFile(self._file)
+        entries = self._zip.infolist()
+        _refuse_doubles(entries)
+        self.names = tuple(entry.filename for entry in entries if _is_document(entry))
+        if not self.names:
+            raise InvalidInput("The zip holds no debate.", "Import what Rebuttal has exported.")
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
     try:
-        yield from _unpacked(file, _Bounded(most))
-    except _BROKEN as exc:
-        if isinstance(exc, InvalidInput):
-            raise
+        yield
+    except _BROKEN:
         raise InvalidInput("The zip is broken.", "Download it again.") from None
 
 
@@ -63,7 +98,7 @@ class _Bounded:
     def __init__(self, most: int) -> None:
         self._most = self._left = most
 
-    def read(self, source: BinaryIO) -> bytes:
+    def read(self, source: IO[bytes]) -> bytes:
         """Everything in ``source``."""
         pieces = []
         while piece := source.read(CHUNK):
@@ -74,20 +109,7 @@ class _Bounded:
         return b"".join(pieces)
 
 
-def _unpacked(file: BinaryIO, bounded: _Bounded) -> Iterator[tuple[str, bytes]]:
-    _refuse_many_entries(file)
-    with ZipFile(file) as archive:
-        entries = archive.infolist()
-        _refuse_doubles(entries)
-        wanted = [entry for entry in entries if _is_document(entry)]
-        for entry in wanted:
-            with archive.open(entry) as source:
-                yield entry.filename, bounded.read(source)  # type: ignore[arg-type]
-    if not wanted:
-        raise InvalidInput("The zip holds no debate.", "Import what Rebuttal has exported.")
-
-
-def _refuse_many_entries(file: BinaryIO) -> None:
+def _refuse_many_entries(file: IO[bytes]) -> None:
     """Before zipfile makes an object of each: whatever the headers say, an entry has its sign."""
     count, end = 0, b""
     while chunk := file.read(CHUNK):
