@@ -11,6 +11,9 @@ import pytest
 
 from rebuttal.app import DebateApp
 from rebuttal.errors import NotAllowed, NotFound, RebuttalError
+from rebuttal.files import Files
+from rebuttal.history import History
+from rebuttal.links import Links
 from rebuttal.providers.scripted import ScriptedModel
 from rebuttal.records import OPERATOR, Visitor, new_id
 from tests.debates import CYNIC_AND_RATIONAL, scripted_app, watch_to_rest
@@ -30,17 +33,17 @@ async def first_batch(app: DebateApp, debate: str, visitor: Visitor) -> object:
         await batches.aclose()
 
 
-async def at_first(
+async def at_last(
     method: Callable[..., Awaitable[object]],
     app: DebateApp,
     debate: str,
     who: Visitor,
     *more: str,
 ) -> object:
-    """The method with the id of the first turn of a debater, if there is such a debate."""
+    """The method with the id of the last turn, if there is such a debate."""
     turn = new_id()
     with suppress(NotFound):
-        turn = (await app.transcript(debate))[1].id
+        turn = (await app.transcript(debate))[-1].id
     return await method(debate, turn, *more, visitor=who)
 
 
@@ -57,13 +60,23 @@ CALLS: dict[str, Call] = {
     "resume": lambda app, debate, who: app.resume(debate, visitor=who),
     "regenerate": lambda app, debate, who: app.regenerate(debate, visitor=who),
     "tree": lambda app, debate, who: app.tree(debate, visitor=who),
-    "branch": lambda app, debate, who: at_first(app.branch, app, debate, who),
-    "edit": lambda app, debate, who: at_first(app.edit, app, debate, who, "Foreign words."),
-    "choose": lambda app, debate, who: at_first(app.choose, app, debate, who),
-    "prune": lambda app, debate, who: at_first(app.prune, app, debate, who),
+    "branch": lambda app, debate, who: at_last(app.branch, app, debate, who),
+    "edit": lambda app, debate, who: at_last(app.edit, app, debate, who, "Foreign words."),
+    "choose": lambda app, debate, who: at_last(app.choose, app, debate, who),
+    "prune": lambda app, debate, who: at_last(app.prune, app, debate, who),
     "rerun": lambda app, debate, who: app.rerun(debate, visitor=who),
+    "history.rename": lambda app, debate, who: app.history.rename(debate, "Mine", visitor=who),
+    "history.pin": lambda app, debate, who: app.history.pin(debate, True, visitor=who),
+    "history.delete": lambda app, debate, who: app.history.delete([debate], visitor=who),
+    "history.undelete": lambda app, debate, who: app.history.undelete([debate], visitor=who),
+    "links.make": lambda app, debate, who: app.links.make(debate, visitor=who),
+    "links.of": lambda app, debate, who: app.links.of(debate, visitor=who),
+    "files.export": lambda app, debate, who: app.files.export(debate, "html", visitor=who),
 }
-"""Every method of DebateApp that takes a debate's id."""
+"""Every method of DebateApp and its parts that takes debates' ids."""
+PARTS = {"": DebateApp, "history.": History, "links.": Links, "files.": Files}
+READING = {"debate", "origin", "state", "transcript", "export", "watch", "files.export"}
+"""What a link to the debate lets its holder do."""
 
 
 def model() -> ScriptedModel:
@@ -100,11 +113,31 @@ async def refusal(call: Call, app: DebateApp, debate: str) -> tuple[object, ...]
 
 def test_every_method_that_takes_a_debate_is_tried_here() -> None:
     taking = {
-        name
-        for name, method in inspect.getmembers(DebateApp, inspect.isfunction)
-        if "debate_id" in inspect.signature(method).parameters and not name.startswith("_")
+        f"{part}{name}"
+        for part, kind in PARTS.items()
+        for name, method in inspect.getmembers(kind, inspect.isfunction)
+        if {"debate_id", "debate_ids"} & set(inspect.signature(method).parameters)
+        and not name.startswith("_")
     }
     assert taking == set(CALLS)
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_a_guest_with_a_link_reads_that_debate_and_does_nothing(
+    app: DebateApp, name: str
+) -> None:
+    debate, other = await finished_debate(app), await finished_debate(app)
+    guest = await app.links.guest(await app.links.make(debate, visitor=OWNER))
+    tree = await app.tree(debate)
+    with pytest.raises(RebuttalError):
+        await CALLS[name](app, other, guest)
+    if name in READING:
+        await CALLS[name](app, debate, guest)
+    else:
+        with pytest.raises(RebuttalError):
+            await CALLS[name](app, debate, guest)
+    assert await app.tree(debate) == tree
+    assert (await app.debate(debate)).title is None
 
 
 @pytest.mark.parametrize("name", CALLS)
