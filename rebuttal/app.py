@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 from rebuttal.access import Access
 from rebuttal.budget import Budget, Report
+from rebuttal.bus import Alone, Bus
 from rebuttal.catalog import Catalog, load_catalog
 from rebuttal.errors import CatalogError, StoreError
 from rebuttal.events import DebateEvent
@@ -20,6 +22,18 @@ from rebuttal.links import Links
 from rebuttal.live import LiveDebate
 from rebuttal.live_debates import LiveDebates
 from rebuttal.models import Models
+from rebuttal.orders import (
+    Branch,
+    Choose,
+    Edit,
+    Note,
+    Pause,
+    Prune,
+    Regenerate,
+    Resume,
+    Say,
+    Stop,
+)
 from rebuttal.own_keys import OwnKeys
 from rebuttal.places import Places
 from rebuttal.providers.base import ChatModel, Progress
@@ -41,6 +55,10 @@ from rebuttal.starts import Starts
 from rebuttal.stores.base import DebateStore, no_debate
 from rebuttal.wish import Again, Wish, check_number, checked_text
 
+log = logging.getLogger(__name__)
+
+STAND_BY_AGAIN = 5.0
+"""Seconds."""
 MOST_LISTED = 200
 """Debates that one visitor sees in a list."""
 
@@ -67,6 +85,7 @@ class DebateApp:
         )
         self._store = store
         self._live: LiveDebates | None = None
+        self._bus = _open_bus(settings)
         self._opening = asyncio.Lock()
         self._rights = Rights(settings, lambda: self.catalog)
         self._own_keys = OwnKeys()
@@ -145,17 +164,17 @@ class DebateApp:
         text = checked_text(text, "note") if text.strip() or not rounds else ""
         check_number(rounds, "rounds", 0, self.settings.max_rounds)
         async with self._open(debate_id, visitor) as live:
-            await live.say(text, rounds, visitor)
+            await live.do(Say(note=Note(text=text, rounds=rounds), visitor=visitor))
 
     async def stop(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> None:
         """Cut the turn in progress, keep what was said, and wait for resume."""
         async with self._open(debate_id, visitor) as live:
-            await live.stop()
+            await live.do(Stop())
 
     async def pause(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> None:
         """Let the present turn end, then wait for resume."""
         async with self._open(debate_id, visitor) as live:
-            await live.pause()
+            await live.do(Pause())
 
     async def resume(
         self,
@@ -172,7 +191,7 @@ class DebateApp:
             if keys:
                 self._rights.check_keys(visitor, keys, live.debate.own_keys)
                 self._own_keys.keep(debate_id, keys)
-            await live.resume(visitor)
+            await live.do(Resume(visitor=visitor))
 
     async def watch(
         self, debate_id: str, after: str | None = None, *, visitor: Visitor = OPERATOR
@@ -243,7 +262,7 @@ class DebateApp:
         this raises InvalidInput while a turn is being spoken, and NotFound for an unknown turn.
         """
         async with self._open(debate_id, visitor) as live:
-            await live.regenerate(visitor, turn_id)
+            await live.do(Regenerate(visitor=visitor, turn_id=turn_id))
 
     async def branch(
         self,
@@ -268,7 +287,10 @@ class DebateApp:
             table = None
             if seats:
                 table = await self._starts.changed_table(live, after, seats, visitor)
-            await live.branch(visitor, after, text.strip(), rounds, table)
+            branch = Branch(
+                visitor=visitor, after=after, text=text.strip(), rounds=rounds, table=table
+            )
+            await live.do(branch)
 
     async def edit(
         self, debate_id: str, turn_id: str, text: str, *, visitor: Visitor = OPERATOR
@@ -279,17 +301,17 @@ class DebateApp:
         """
         text = checked_text(text, "turn", self.settings.max_turn_chars)
         async with self._open(debate_id, visitor) as live:
-            await live.edit(visitor, turn_id, text)
+            await live.do(Edit(visitor=visitor, turn_id=turn_id, text=text))
 
     async def choose(self, debate_id: str, turn_id: str, *, visitor: Visitor = OPERATOR) -> None:
         """Make the line through that turn, to the newest end behind it, the main line."""
         async with self._open(debate_id, visitor) as live:
-            await live.choose(turn_id)
+            await live.do(Choose(turn_id=turn_id))
 
     async def prune(self, debate_id: str, turn_id: str, *, visitor: Visitor = OPERATOR) -> None:
         """Forget a turn and all that follow it; the past that other branches share stays."""
         async with self._open(debate_id, visitor) as live:
-            await live.prune(turn_id)
+            await live.do(Prune(turn_id=turn_id))
 
     async def rerun(
         self,
@@ -378,10 +400,26 @@ class DebateApp:
         self.catalog_problem = ""
         return self.catalog
 
+    async def stand_by(self) -> None:
+        """Take over debates of other processes when they die, as a server does.
+
+        Returns when that has begun, which takes a store that can be opened.
+        """
+        self._bus.stand_by()
+        while True:
+            try:
+                await self._ready()
+            except StoreError as error:
+                log.warning("debates of other processes are not taken over: %s", error)
+                await asyncio.sleep(STAND_BY_AGAIN)
+            else:
+                return
+
     async def close(self) -> None:
         """Stop every debate, unload every model, close the store."""
         if self._live:
             await self._live.close()
+        await self._bus.close()
         self._own_keys.close()
         await self._models.close()
         if self._store:
@@ -401,6 +439,7 @@ class DebateApp:
                 self._store = await asyncio.to_thread(_open_store, self.settings)
             if self._live is None:
                 self._live = LiveDebates(self._hall)
+                await self._bus.join(self._live)
             return self._live
 
     async def _opened_store(self) -> DebateStore:
@@ -417,7 +456,7 @@ class DebateApp:
     @property
     def _hall(self) -> Hall:
         charge = self._budget.charge
-        return Hall(self.settings, self._kept, self._places, self._speakers.of, charge)
+        return Hall(self.settings, self._kept, self._places, self._speakers.of, charge, self._bus)
 
     @asynccontextmanager
     async def _open(self, debate_id: str, visitor: Visitor) -> AsyncIterator[LiveDebate]:
@@ -432,6 +471,14 @@ class DebateApp:
             if not self._rights.reads(visitor, live.debate):
                 raise no_debate(debate_id)
             yield live
+
+
+def _open_bus(settings: Settings) -> Bus:
+    if settings.redis is None:
+        return Alone()
+    from rebuttal.stores.redis_bus import RedisBus
+
+    return RedisBus.open(settings.redis)
 
 
 def _open_store(settings: Settings) -> DebateStore:

@@ -57,6 +57,11 @@ class Broadcast:
         """The text of the turn in progress, as far as it was said."""
         return "".join(piece.text for piece in self._pieces)
 
+    @property
+    def present(self) -> list[DebateEvent]:
+        """What a watcher that comes in now is told beside the turns."""
+        return self._news(self._live_from, 0)[0]
+
     def publish(self, event: DebateEvent) -> None:
         """Tell everybody."""
         if isinstance(event, TurnDelta):

@@ -19,6 +19,16 @@ class Claim(Protocol):
         """Whether no other process had the debate since this one let go of it last."""
         ...
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether there could be anybody to hear what is posted."""
+        ...
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether it is sure that no other process runs the debate beside this one."""
+        ...
+
     async def holds(self) -> bool:
         """Whether it still stands. Asked before anything is written."""
         ...
@@ -40,6 +50,10 @@ class Claim(Protocol):
         """The debate rests."""
         ...
 
+    def abandon(self) -> None:
+        """This process cannot go on now: whoever takes over debates may try in a few seconds."""
+        ...
+
     async def hand_over(self) -> bool:
         """This process ends: let another go on. False where there is none, and the claim stays."""
         ...
@@ -58,6 +72,10 @@ class Member(Protocol):
 
     def away(self) -> None:
         """Others cannot be heard from now on. Who runs a debate goes on with it."""
+        ...
+
+    def back(self) -> None:
+        """Others are heard again; what was said meanwhile may have been missed."""
         ...
 
     def look_around(self, elsewhere: Collection[str], unheld: Collection[str]) -> None:
@@ -159,6 +177,8 @@ class _Own:
 
     number = 0
     untouched = True
+    is_heard = False
+    exclusive = False  # another program may use the same database, and the two cannot talk
 
     async def holds(self) -> bool:
         return True
@@ -169,6 +189,8 @@ class _Own:
         return True
 
     async def release(self) -> None: ...
+
+    def abandon(self) -> None: ...
 
     async def hand_over(self) -> bool:
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from rebuttal.bus import Bus
 from rebuttal.halt import check_halt
 from rebuttal.orchestrator import GetModel
 from rebuttal.places import Place, Places
@@ -26,6 +27,7 @@ class Hall:
     places: Places
     get_model: Callable[[Debate, Visitor], GetModel]
     charge: Charge
+    bus: Bus
 
     async def enter(self, visitor: Visitor) -> Place:
         """A place, or a number in line. Raises Busy, and BudgetSpent while the halt stands."""

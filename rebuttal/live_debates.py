@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
-from rebuttal.errors import BudgetSpent
+from pydantic import ValidationError
+
+from rebuttal.errors import BudgetSpent, Busy, NotFound, RebuttalError
+from rebuttal.events import DebatePaused
 from rebuttal.hall import Hall
 from rebuttal.halt import Watchman
 from rebuttal.line import line_to
 from rebuttal.live import LiveDebate
+from rebuttal.news import Entry
+from rebuttal.orders import Answer, Running, Stop, order_from
 
+log = logging.getLogger(__name__)
+
+ORPHANED_FOR = 10
+"""Signs of life for which a debate may be nobody's before it counts as interrupted."""
+OUT_OF_HEARING = DebatePaused(
+    reason="interrupted",
+    message="The process that runs this debate cannot be heard now.",
+    hint="What it says is kept. Resume goes on here.",
+)
 AT_REST = 16
 """Debates that nobody runs or watches and that still know why they rest."""
 
@@ -25,6 +41,9 @@ class LiveDebates:
         self._debates: dict[str, LiveDebate] = {}
         self._users: Counter[str] = Counter()
         self._opening: dict[str, asyncio.Future[LiveDebate]] = {}
+        self._unheld: Counter[str] = Counter()
+        self._heard_early: dict[str, list[Entry]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._watchman = Watchman(lambda: hall.store.ledger, self._busy, self._cut)
 
     @asynccontextmanager
@@ -47,16 +66,114 @@ class LiveDebates:
         return frozenset(key for key, live in self._debates.items() if live.running)
 
     async def forget(self, debate_id: str) -> None:
-        """Stop it and know it no more, because it is deleted."""
-        if live := self._debates.get(debate_id):
-            await live.stop()
-            self._debates.pop(debate_id, None)
+        """Have it stopped wherever it runs and know it no more, because it is deleted."""
+        live = self._debates.get(debate_id)
+        if live and live.running:
+            await live.do_here(Stop())
+        else:
+            with suppress(Busy):
+                await self._hall.bus.ask(debate_id, Stop().model_dump_json())
+        self._drop(debate_id)
+        gone = Entry(number=0, step=0, gone=True)
+        await self._hall.bus.forget(debate_id, gone.model_dump_json())
 
     async def close(self) -> None:
-        """Stop them all; each keeps what was said."""
+        """Stop them all; each keeps what was said, or another process goes on."""
         await self._watchman.close()
         await asyncio.gather(*(live.close() for live in self._debates.values()))
         self._debates.clear()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    # --- other processes --------------------------------------------------------------------------
+
+    @property
+    def watched(self) -> Collection[str]:
+        """See Member."""
+        return [key for key, live in self._debates.items() if live.watched]
+
+    def hear(self, debate_id: str, entry: str) -> None:
+        """See Member."""
+        try:
+            news = Entry.model_validate_json(entry)
+        except ValidationError:
+            log.warning("news of debate %s are of another version of Rebuttal", debate_id)
+            return
+        live = self._debates.get(debate_id)
+        if news.gone:
+            self._drop(debate_id)
+        elif live:
+            live.transcript.hear(news)
+        elif debate_id in self._heard_early:
+            self._heard_early[debate_id].append(news)
+
+    def lose(self, debate_id: str) -> None:
+        """See Member."""
+        if live := self._debates.get(debate_id):
+            live.lose()
+
+    def away(self) -> None:
+        """See Member."""
+        for live in self._debates.values():
+            live.transcript.lose_sight(OUT_OF_HEARING)
+
+    def back(self) -> None:
+        """See Member."""
+        for live in self._debates.values():
+            self._begin(live.transcript.resync())
+
+    def look_around(self, elsewhere: Collection[str], unheld: Collection[str]) -> None:
+        """See Member."""
+        others, none = set(elsewhere), set(unheld)
+        for debate_id, live in self._debates.items():
+            live.watched_elsewhere(debate_id in others)
+            if live.transcript.elsewhere and debate_id in none:
+                self._unheld[debate_id] += 1
+                if self._unheld[debate_id] > ORPHANED_FOR:
+                    live.transcript.lose_sight(DebatePaused(reason="interrupted"))
+            else:
+                self._unheld.pop(debate_id, None)
+
+    async def obey(self, debate_id: str, order: str) -> str:
+        """See Member."""
+        try:
+            live = self._debates.get(debate_id)
+            done = live is not None and await live.do_here(order_from(order))
+            answer = Answer(elsewhere=not done)
+        except RebuttalError as error:
+            answer = Answer.refused(error)
+        except Exception:
+            # The boundary between processes: the other one waits for an answer.
+            log.exception("an order for debate %s broke", debate_id)
+            answer = Answer.refused(RebuttalError("Rebuttal itself broke.", "Its log says where."))
+        return answer.model_dump_json()
+
+    async def take_over(self, debate_id: str, note: str) -> None:
+        """See Member."""
+        try:
+            left = Running.model_validate_json(note)
+            async with self.open(debate_id) as live:
+                await live.take_over(left)
+        except NotFound:
+            await self.forget(debate_id)
+        except RebuttalError as error:
+            log.warning("debate %s is not taken over yet: %s", debate_id, error)
+        except Exception:
+            log.exception("debate %s is not taken over", debate_id)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _drop(self, debate_id: str) -> None:
+        self._debates.pop(debate_id, None)
+        self._unheld.pop(debate_id, None)
+        self._hall.bus.unfollow(debate_id)
+
+    # --- this process -----------------------------------------------------------------------------
 
     async def _read_once(self, debate_id: str) -> LiveDebate:
         """Read from the store, once for all who ask meanwhile."""
@@ -67,12 +184,24 @@ class LiveDebates:
         return await asyncio.shield(self._opening[debate_id])
 
     async def _read(self, debate_id: str) -> LiveDebate:
-        debate = await self._hall.store.get_debate(debate_id)
-        tree = await self._hall.store.get_tree(debate_id)
+        """As the store has it, and as it goes on wherever it runs."""
+        early = self._heard_early[debate_id] = []
+        try:
+            await self._hall.bus.follow(debate_id)
+            debate = await self._hall.store.get_debate(debate_id)
+            tree = await self._hall.store.get_tree(debate_id)
+        except BaseException:
+            self._hall.bus.unfollow(debate_id)
+            raise
+        finally:
+            del self._heard_early[debate_id]
         line = line_to(tree, debate.tip)
         aside = len(tree) - len(line)
         live = LiveDebate(debate, line, self._hall, self._watchman.wake, aside)
         self._debates[debate_id] = live
+        for entry in early:
+            live.transcript.hear(entry)
+        await live.transcript.caught_up()
         return live
 
     def _forget_idle(self) -> None:
@@ -82,7 +211,7 @@ class LiveDebates:
             if live.idle and debate_id not in self._users
         ]
         for debate_id in idle[:-AT_REST]:
-            del self._debates[debate_id]
+            self._drop(debate_id)
 
     def _busy(self) -> bool:
         return any(live.running for live in self._debates.values())

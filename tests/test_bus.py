@@ -29,6 +29,7 @@ class Process:
         self.unheld: Collection[str] = ()
         self.watched: list[str] = []
         self.went_away = 0
+        self.came_back = 0
 
     def hear(self, debate_id: str, entry: str) -> None:
         self.heard.append((debate_id, entry))
@@ -38,6 +39,9 @@ class Process:
 
     def away(self) -> None:
         self.went_away += 1
+
+    def back(self) -> None:
+        self.came_back += 1
 
     def look_around(self, elsewhere: Collection[str], unheld: Collection[str]) -> None:
         self.elsewhere, self.unheld = elsewhere, unheld

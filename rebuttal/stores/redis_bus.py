@@ -87,7 +87,7 @@ class RedisBus:
 
     async def ask(self, debate_id: str, order: str) -> str | None:
         """See Bus."""
-        holder = await self._holder(debate_id)
+        holder = None if self.problem else await self._holder(debate_id)
         if holder is None or holder == self.name:
             return None
         ask_id = new_id()
@@ -117,7 +117,8 @@ class RedisBus:
     async def forget(self, debate_id: str, entry: str) -> None:
         """See Bus."""
         self._claims.pop(debate_id, None)
-        await self._script(scripts.FORGET, debate_id, self.name, entry)
+        if not self.problem:
+            await self._script(scripts.FORGET, debate_id, self.name, entry)
 
     async def close(self) -> None:
         """See Bus."""
@@ -205,7 +206,8 @@ class RedisBus:
             return
         asked, inbox = dict(self._followed), _key("inbox", self.name)
         streams = {_key("news", debate_id): at for debate_id, at in asked.items()}
-        read = self._redis.xread({inbox: self._read_inbox, **streams}, count=500, block=BLOCK)
+        # The inbox last: whoever gets an answer has heard what was said before it.
+        read = self._redis.xread({**streams, inbox: self._read_inbox}, count=500, block=BLOCK)
         found: list[Any] = await self._try(read, [])
         for key, entries in found:
             for at, entry in entries:
@@ -260,9 +262,9 @@ class RedisBus:
         return words.split()[0] if words else None
 
     async def _send(self, process: str, message: dict[str, str]) -> None:
-        fields: Any = message
-        sent = self._redis.xadd(_key("inbox", process), fields, maxlen=INBOX)
-        await self._try(sent, None)
+        if not self.problem:
+            sent = self._redis.xadd(_key("inbox", process), message, maxlen=INBOX)
+            await self._try(sent, None)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -301,12 +303,14 @@ class RedisBus:
     def _come_back(self) -> None:
         log.warning("processes hear each other again")
         self.problem = ""
-        for debate_id in self._followed:
-            self._followed[debate_id] = "0"
+        if self._member:
+            self._member.back()
 
 
 class _Lease:
     """A claim, for as long as Redis says so."""
+
+    is_heard = True
 
     def __init__(self, bus: RedisBus, debate_id: str, number: int, *, untouched: bool) -> None:
         self.debate_id = debate_id
@@ -318,6 +322,11 @@ class _Lease:
         self._note: str | None = None
         self._whole = ("0", "0")
         """Ids of the last two whole entries; whoever reads slowly may still need the earlier."""
+
+    @property
+    def exclusive(self) -> bool:
+        """See Claim."""
+        return not self._bus.problem and self._bus.has(self)
 
     async def holds(self) -> bool:
         """See Claim. A process that was stopped for long asks before it believes."""
@@ -345,6 +354,10 @@ class _Lease:
     async def release(self) -> None:
         """See Claim."""
         await self._bus.script_for(self, scripts.RELEASE)
+        self._bus.let_go(self)
+
+    def abandon(self) -> None:
+        """See Claim. It expires."""
         self._bus.let_go(self)
 
     async def hand_over(self) -> bool:

@@ -165,11 +165,13 @@ class Page:
         if isinstance(self._demo, RawBlocks):
             served.state_holder = OneState(self._demo)
         tidying = asyncio.create_task(self.app.history.keep_tidy())
+        standing_by = asyncio.create_task(self.app.stand_by())
         try:
             async with self._guarded(served):
                 yield
         finally:
             tidying.cancel()
+            standing_by.cancel()
 
     @asynccontextmanager
     async def _guarded(self, served: Any) -> AsyncIterator[None]:
