@@ -139,9 +139,9 @@ class Links:
         store = await self._access.store()
         source = await store.get_debate(guest.reads)
         debate, turns = taken_over(source, await store.get_turns(guest.reads), visitor.owner)
-        said = (spoken_text(turn) for turn in turns)
-        await self._access.charge(visitor, debate.id, "\n".join((kept_text(debate), *said)))
-        await store.add_debates([(debate, turns)])
+        text = "\n".join((kept_text(debate), *map(spoken_text, turns)))
+        async with self._access.charged(visitor, {debate.id: text}):
+            await store.add_debates([(debate, turns)])
         return debate.id
 
     # --- sessions ---------------------------------------------------------------------------------
