@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, time, timedelta
+from pathlib import Path
 
 from rebuttal.access import Access
 from rebuttal.catalog import Catalog
@@ -172,6 +173,37 @@ class History:
     def _limits(self) -> tuple[datetime | None, datetime]:
         moment, days = self._clock(), self._access.settings.keep_days
         return None if days is None else moment - timedelta(days=days), moment - UNDO_FOR
+
+    # --- backup -----------------------------------------------------------------------------------
+
+    async def back_up(self, copy: Path, *, visitor: Visitor = OPERATOR) -> None:
+        """Write every debate into the new file ``copy``; whatever runs goes on meanwhile.
+
+        Raises NotAllowed, InvalidInput where the file is there or debates are kept in a database
+        of their own programs, StoreError.
+        """
+        from rebuttal.stores.sql_backup import back_up
+
+        await asyncio.to_thread(back_up, self._file(visitor), copy)
+
+    async def restore(self, backup: Path, *, visitor: Visitor = OPERATOR) -> tuple[int, str]:
+        """Put a backup in the place of what is kept, which nobody may have open.
+
+        Gives how many debates there are now, and the name of the file that holds what was there
+        before, or nothing. Raises NotAllowed, InvalidInput for what is no backup, StoreError.
+        """
+        from rebuttal.stores.sql_backup import restore
+
+        return await asyncio.to_thread(restore, backup, self._file(visitor))
+
+    def _file(self, visitor: Visitor) -> Path:
+        self._access.rights.check_operator(visitor)
+        if self._access.settings.database:
+            raise InvalidInput(
+                "The debates are not in a file of Rebuttal's but in a database.",
+                "It has programs of its own for this: docs/keeping.md names them.",
+            )
+        return self._access.settings.debates_file
 
     # --- counting ---------------------------------------------------------------------------------
 

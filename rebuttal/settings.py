@@ -260,6 +260,11 @@ class Settings(BaseSettings):
         8000, description="Characters after which a turn is cut."
     )
 
+    @property
+    def debates_file(self) -> Path:
+        """Where debates are kept, unless in a database that is named."""
+        return self.data / "debates.sqlite"
+
     @field_validator("hosts", "proxies", "framed_by", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

@@ -15,8 +15,9 @@ from rebuttal.cli.chat import Chat, talk
 from rebuttal.cli.fetching import show_progress
 from rebuttal.cli.files import Format, export, import_
 from rebuttal.cli.follow import follow_to_end
+from rebuttal.cli.history import KEEPING
 from rebuttal.cli.links import LINKING
-from rebuttal.cli.lists import print_debates, print_models, print_personas
+from rebuttal.cli.lists import print_models, print_personas
 from rebuttal.cli.options import (
     DONE,
     PAGE_SETTINGS,
@@ -60,7 +61,6 @@ Seed = Annotated[int | None, typer.Option(help="The same seed lets models repeat
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs and nothing else.")]
 OneSeat = Annotated[str, typer.Argument(metavar="PERSONA:MODEL", help="Who answers.")]
 Label = Annotated[str, typer.Argument(metavar="NAME", help="The model's name in: rebuttal models")]
-Limit = Annotated[int, typer.Option(help="How many.", min=1)]
 
 
 async def debate(
@@ -124,13 +124,6 @@ async def pull(app: DebateApp, name: Label) -> int:
     return DONE
 
 
-async def list_debates(app: DebateApp, limit: Limit = 20) -> int:
-    """List the newest debates."""
-    there = await app.debates(limit=limit)
-    print_debates([(debate, await app.state(debate.id)) for debate in there], stdout())
-    return DONE
-
-
 async def show(app: DebateApp, debate_id: DebateId, format: Format = "txt") -> int:
     """Print a whole debate."""
     sys.stdout.write(await app.export(debate_id, format))
@@ -148,7 +141,9 @@ def terminal(serve: Serve, open_app: OpenApp = DebateApp) -> typer.Typer:
     typed.command("models")(_command(models, open_app))
     typed.command("personas")(_command(personas, open_app))
     typed.command("pull")(_command(pull, open_app))
-    typed.command("list")(_command(list_debates, open_app))
+    for name, work in KEEPING.items():
+        options = {**PROFILE, **SETTINGS}
+        typed.command(name, context_settings=_IDS)(_command(work, open_app, options))
     typed.command("show", context_settings=_IDS)(_command(show, open_app))
     typed.command("export", context_settings=_IDS)(_command(export, open_app))
     typed.command("import")(_command(import_, open_app))

@@ -40,13 +40,16 @@ def print_personas(personas: Iterable[Persona], out: Console) -> None:
     out.print(shown)
 
 
-def print_debates(debates: Iterable[tuple[Debate, DebateState]], out: Console) -> None:
-    """Each debate with its id, newest first."""
+def print_debates(debates: Iterable[tuple[Debate, DebateState, str]], out: Console) -> None:
+    """Each debate with its id, in this order, and with an excerpt where there is one."""
     shown = table("Id", "Begun", "State", "Topic")
     shown.columns[0].no_wrap = True
-    for debate, state in debates:
+    for debate, state, excerpt in debates:
         begun = f"{debate.created_at.astimezone():%Y-%m-%d %H:%M}"
-        shown.add_row(debate.id, begun, state, one_line(debate.topic))
+        name = ("* " if debate.pinned else "") + one_line(debate.title or debate.topic)
+        shown.add_row(debate.id, begun, state, name)
+        if excerpt:
+            shown.add_row("", "", "", Text(one_line(excerpt), style="dim"))
     out.print(shown)
 
 

@@ -175,13 +175,15 @@ class SqlStore(SqlHistory, SqlTokens):
             tip = connection.scalar(claim.returning(DEBATES.c.tip))
             if tip is None:
                 raise no_debate(debate_id)
-            gone = below(_tree(connection, debate_id), turn_id)
+            tree = _tree(connection, debate_id)
+            branch = below(tree, turn_id)
+            gone = [turn.id for turn in reversed(tree) if turn.id in branch]  # children first
             if not gone:
                 raise no_turn(debate_id, turn_id)
-            if tip in gone:
+            if tip in branch:
                 raise InvalidInput("this is the main line", "Choose another line first.")
             of_debate = sa.delete(TURNS).where(TURNS.c.debate_id == debate_id)
-            for some in slices(sorted(gone)):
+            for some in slices(gone):
                 connection.execute(of_debate.where(TURNS.c.id.in_(some)))
             self._index_anew(connection, debate_id)
 
