@@ -493,4 +493,4 @@ def _open_store(settings: Settings) -> DebateStore:
             f"The data folder {settings.data.name!r} cannot be made: {exc.strerror}.",
             "Choose another with --data FOLDER or REBUTTAL_DATA.",
         ) from exc
-    return SqlStore.open(f"sqlite:///{settings.data / 'debates.sqlite'}")
+    return SqlStore.open(f"sqlite:///{settings.debates_file}")
