@@ -6,10 +6,11 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
-from benchmarks import budget, overhead, start, stop
+from benchmarks import budget, import_, overhead, start, stop
 from benchmarks.figures import ratio, table
 from benchmarks.recording import Request
 from rebuttal.providers.base import Message, Options
@@ -123,3 +124,15 @@ def test_a_ratio_is_the_median_over_the_pairs() -> None:
 def test_a_table_is_aligned() -> None:
     lines = table("Title", ("ms",), [("a", "1"), ("longer", "100")]).splitlines()
     assert lines == ["Title", "         ms", "a         1", "longer  100"]
+
+
+def test_a_history_is_imported_and_exported_and_what_it_takes_is_told(tmp_path: Path) -> None:
+    unpacked = import_.write_history(tmp_path / "in.zip", 3)
+    assert 3 * 10_000 < unpacked < 3 * 20_000
+    came = import_.take_in(tmp_path / "data", tmp_path / "in.zip")
+    went = import_.write_out(tmp_path / "data", tmp_path / "out.zip")
+    for took in (came, went):
+        assert took.seconds > 0
+        assert took.memory >= took.before > 10
+    with ZipFile(tmp_path / "out.zip") as archive:
+        assert len(archive.namelist()) == 7
