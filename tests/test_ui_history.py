@@ -120,6 +120,10 @@ def test_nothing_here_and_nothing_found_are_told_apart() -> None:
         ("a <b>bold</b> man", "b", "a &lt;<mark>b</mark>&gt;<mark>bold</mark>&lt;/<mark>b"),
         ("a \ue000b\ue001 c", "c", "a b <mark>c</mark>"),
         ('quotes "AND" OR*', '"OR*', "quotes &quot;AND&quot; <mark>OR</mark>&#42;"),
+        ("snake_case", "case", "snake&#95;<mark>case</mark>"),
+        ("猫は投票すべき", "投票", "猫は<mark>投票</mark>すべき"),
+        ("a 🐈 purrs", "🐈", "a <mark>🐈</mark> purrs"),
+        ("a", "a", "<mark>a</mark>"),
         ("nothing", "", "nothing"),
     ],
 )

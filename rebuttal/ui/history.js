@@ -171,8 +171,10 @@
     if (!file) return;
     const answer = await fetch("import", { method: "POST", body: file }).catch(() => null);
     if (!answer) return say("The server cannot be reached.", 10);
-    say(await told(answer), 12);
-    if (answer.ok) seek(0);
+    if (!answer.ok) return say(await told(answer), 12);
+    const { debates } = await answer.json();
+    say(debates.length === 1 ? "One debate is here now." : `${debates.length} debates are here now.`, 8);
+    seek(0);
   };
   document.addEventListener("change", ({ target }) => {
     if (!target.matches(".import input")) return;

@@ -95,7 +95,7 @@ def ask_all(owners: bool) -> str:
 def foot(kept: bool, visitor: Visitor) -> str:
     """What one can do with the history as a whole; ``kept``: whether there is any."""
     ways = [
-        '<label class="import">Import a debate<input class="unseen" type="file" '
+        '<label class="import">Import a debate or a history<input class="unseen" type="file" '
         'accept=".json,.zip"></label>'
     ]
     if kept:
