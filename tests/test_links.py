@@ -29,7 +29,7 @@ from tests.debates import CYNIC_AND_RATIONAL, scripted_app, watch_to_rest
 from tests.test_owners import CALLS, OWNER, STRANGER
 
 SPEECHES = [f"Speech number {n} stands on its own feet." for n in range(20)]
-READING = {"debate", "origin", "state", "transcript", "export", "watch"}
+READING = {"debate", "origin", "state", "transcript", "export", "files.export", "watch"}
 """What a link opens of all that can be done with a debate."""
 
 
