@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 
 from rebuttal.records import USER, Debate, Debater, Persona, Search, Turn
 from rebuttal.stores.base import DebateStore
+from rebuttal.stores.fallback_store import FallbackStore
 from rebuttal.stores.memory import MemoryStore
 from rebuttal.stores.sql import SqlStore
 
@@ -59,9 +60,7 @@ async def a_store(address: str) -> AsyncIterator[DebateStore]:
 def open_store(address: str) -> DebateStore:
     """The store at that address."""
     if address.startswith("redis"):
-        from rebuttal.stores.redis import RedisStore
-
-        return RedisStore.open(address, timedelta(days=7), keep_turns=400)
+        return FallbackStore.open(address, keep_hours=168, keep_turns=400)
     return SqlStore.open(address)
 
 

@@ -54,7 +54,7 @@ class MemoryStore(MemoryTokens):
                 raise InvalidInput(f"a debate {debate.id!r} is kept already")
             taken.add(debate.id)
         for debate, turns in whole:
-            self.shelf.put((in_utc(debate), [in_utc(turn) for turn in turns]), self._clock())
+            self.shelf.add((in_utc(debate), [in_utc(turn) for turn in turns]), self._clock())
 
     async def get_debate(self, debate_id: str) -> Debate:
         return self.shelf.seen(debate_id).debate

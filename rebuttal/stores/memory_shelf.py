@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from rebuttal.errors import StoreError
@@ -15,14 +16,13 @@ from rebuttal.stores.finding import Place, Whole
 
 @dataclass(frozen=True)
 class Held:
-    """A debate with its turns by their ids, oldest first."""
+    """A debate with its turns by their ids, oldest first. Another one after every change."""
 
     debate: Debate
     turns: dict[str, Turn]
     seq: int
     kept_at: datetime
     deleted_at: datetime | None = None
-    changes: int = 0
 
     @property
     def place(self) -> Place:
@@ -34,14 +34,14 @@ class Held:
         """The debate and its turns."""
         return self.debate, tuple(self.turns.values())
 
-    @property
+    @cached_property
     def letters(self) -> int:
         """How much there is of it."""
         return len(self.debate.topic) + sum(len(turn.text) for turn in self.turns.values())
 
 
 class Shelf:
-    """Those used last stand at its end."""
+    """Those changed last stand at its end."""
 
     def __init__(self) -> None:
         self._held: dict[str, Held] = {}
@@ -78,27 +78,27 @@ class Shelf:
         """Of these debates the ones that are there."""
         return [held for key in debate_ids if (held := self._open.get(key))]
 
-    def put(self, whole: Whole, kept_at: datetime, seq: int | None = None) -> None:
-        """In the place of what was held of it; without ``seq`` as the newest."""
+    def put(self, held: Held) -> None:
+        """In the place of what was held of it."""
+        self._open.pop(held.debate.id, None)
+        self._held[held.debate.id] = held
+        self._last = max(self._last, held.seq)
+
+    def add(self, whole: Whole, kept_at: datetime) -> None:
+        """The newest of all."""
         debate, turns = whole
-        before = self._open.pop(debate.id, None)
-        seq = self._last + 1 if seq is None else seq
-        self._last = max(self._last, seq)
-        changes = before.changes + 1 if before else 0
-        by_id = {turn.id: turn for turn in turns}
-        self._held[debate.id] = Held(debate, by_id, seq, kept_at, changes=changes)
+        self.put(Held(debate, {turn.id: turn for turn in turns}, self._last + 1, kept_at))
 
     def change(self, debate_id: str, **fields: Any) -> None:
         """Of a debate that is there."""
-        held = self._open.pop(debate_id)
-        self._held[debate_id] = replace(held, changes=held.changes + 1, **fields)
+        self.put(replace(self._open[debate_id], **fields))
 
     def drop(self, debate_id: str) -> None:
         """Hold it no more. Twice is once."""
         self._open.pop(debate_id, None)
 
     def shrink(self, letters: int, needed: Collection[str]) -> None:
-        """Drop those that were used longest ago until so many letters are left, none of these."""
+        """Drop those changed longest ago, none of the needed, until so many letters are left."""
         over = sum(held.letters for held in self) - letters
         for held in self:
             if over <= 0:

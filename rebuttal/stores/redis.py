@@ -7,9 +7,7 @@ which version it has seen, and looks again where another one was quicker.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from datetime import timedelta
-from typing import Self
 
 from rebuttal.errors import InvalidInput
 from rebuttal.line import below, line_to
@@ -20,7 +18,7 @@ from rebuttal.stores.fold import fold
 from rebuttal.stores.redis_connection import RedisAddress
 from rebuttal.stores.redis_database import RedisDatabase, key
 from rebuttal.stores.redis_history import RedisHistory
-from rebuttal.stores.redis_ledger import RedisLedger
+from rebuttal.stores.redis_ledger import RedisLedger, Told
 from rebuttal.stores.redis_rows import debate_args, flag, kept_of, seconds, turn_args
 from rebuttal.stores.storable import check_storable, check_tree, known
 
@@ -33,25 +31,35 @@ class RedisStore(RedisHistory):
 
     problem = ""
 
-    def __init__(self, database: RedisDatabase, keep_turns: int) -> None:
-        super().__init__(database)
-        self.ledger = RedisLedger(database)
-        self._keep_turns = keep_turns
+    def __init__(
+        self,
+        database: RedisDatabase,
+        keep_turns: int,
+        number: int | None = None,
+        told: Told | None = None,
+    ) -> None:
+        super().__init__(database, number)
+        self.ledger = RedisLedger(database, number, told)
+        self.keep_turns = keep_turns
 
     @classmethod
-    def open(cls, address: str, keep: timedelta, keep_turns: int) -> RedisStore:
+    def open(
+        cls, address: str, keep: timedelta, keep_turns: int, told: Told | None = None
+    ) -> RedisStore:
         """The store at ``redis://USER:PASSWORD@HOST:PORT/NUMBER``, not yet connected.
 
         Raises InvalidInput for another kind of address, and where the package is missing.
         """
-        return cls(RedisDatabase(RedisAddress(address), keep), keep_turns)
+        return cls(RedisDatabase(RedisAddress(address), keep), keep_turns, told=told)
 
-    def as_write(self, number: int) -> Self:
+    @property
+    def database(self) -> RedisDatabase:
+        """Where it keeps them."""
+        return self._database
+
+    def as_write(self, number: int) -> RedisStore:
         """This store for one write, which has that number and counts once."""
-        other = copy(self)
-        other._number = number
-        other.ledger = RedisLedger(self._database, number, self.ledger.told)
-        return other
+        return RedisStore(self._database, self.keep_turns, number, self.ledger.told)
 
     async def add_debate(self, debate: Debate, first: Turn) -> None:
         if first.parent_id is not None or debate.tip != first.id:
@@ -63,7 +71,7 @@ class RedisStore(RedisHistory):
         taken: set[str] = set()
         for debate, turns in whole:
             check_tree(debate, turns)
-            args += debate_args(debate, fold(debate, turns, self._keep_turns))
+            args += debate_args(debate, fold(debate, turns, self.keep_turns))
             if debate.id in taken:
                 raise _taken(debate.id)
             taken.add(debate.id)
@@ -105,16 +113,15 @@ class RedisStore(RedisHistory):
                 raise stale(debate_id)
             case "taken":
                 raise InvalidInput(f"a turn {turn.id!r} is kept already")
-        if answer[0] == "ok" and int(answer[1]) > self._keep_turns:
+        if answer[0] == "ok" and int(answer[1]) > self.keep_turns:
             await self._fold(debate_id)
 
     async def get_turns(self, debate_id: str) -> tuple[Turn, ...]:
-        debate, turns = await self.whole(debate_id)
-        return line_to(turns, debate.tip)
+        tree = await self._seen(debate_id)
+        return line_to(tree.turns, tree.kept.debate.tip)
 
     async def get_tree(self, debate_id: str) -> tuple[Turn, ...]:
-        _, turns = await self.whole(debate_id)
-        return turns
+        return (await self._seen(debate_id)).turns
 
     async def move_tip(
         self, debate_id: str, tip: str, expected: str, *, finished: bool = False
@@ -140,10 +147,10 @@ class RedisStore(RedisHistory):
 
     async def _fold(self, debate_id: str) -> None:
         """Let go of turns that are too many; after the next turn where somebody else writes now."""
-        tree = await self._tree(debate_id)
+        tree = await self.tree(debate_id)
         if tree is None:
             return
-        folded = fold(tree.kept.debate, tree.turns, self._keep_turns)
+        folded = fold(tree.kept.debate, tree.turns, self.keep_turns)
         left = {turn.id: turn for turn in folded}
         changed = [left[turn.id] for turn in tree.turns if left.get(turn.id, turn) != turn]
         await self._put_again(tree, changed, set(tree.numbers) - set(left))

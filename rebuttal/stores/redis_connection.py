@@ -19,11 +19,14 @@ CONNECTIONS = 32
 SCHEMES = ("redis://", "rediss://")
 
 _FORM = "Write it as redis://USER:PASSWORD@HOST:PORT/NUMBER, or rediss:// where the server has TLS."
-_KEPT = "What it kept before is safe there."
 
 
 class RedisAway(StoreError):
-    """It does not answer, or takes nothing now; waiting may help."""
+    """It does not answer, or takes nothing now; waiting may help. ``reason`` follows "Redis"."""
+
+    def __init__(self, reason: str, name: str = "Redis", hint: str = "Is it running?") -> None:
+        super().__init__(f"{name} {reason}.", hint)
+        self.reason = reason
 
 
 class RedisAddress:
@@ -84,7 +87,7 @@ async def spoken(name: str) -> AsyncIterator[None]:
 
     try:
         yield
-    except (RedisError, OSError, TimeoutError) as exc:
+    except (RedisError, OSError) as exc:  # TimeoutError is an OSError
         raise _translated(exc, name) from exc
 
 
@@ -97,41 +100,36 @@ def _has_more(parts: SplitResult) -> bool:
 
 
 _AWAY = {  # by the first word of what the server says
-    "OOM": ("its memory is full", "Give it more memory, or let it keep less."),
-    "READONLY": ("it is read-only", "Use the address of the primary, not of a replica."),
-    "MISCONF": ("it cannot write to its disk", "Look after its disk."),
-    "LOADING": ("it is still reading what it keeps", "Wait until it is done."),
-    "BUSY": ("a script keeps it busy", "Wait until it is done, or end it with SCRIPT KILL."),
-    "MASTERDOWN": ("its primary is down", "Start the primary."),
-    "NOREPLICAS": ("it has too few replicas", "Start its replicas."),
+    "OOM": ("has no memory left", "Give it more, or let it keep less."),
+    "READONLY": ("is read-only", "Use the address of the primary, not of a replica."),
+    "MISCONF": ("cannot write to its disk", "Look after its disk."),
+    "LOADING": ("is still reading what it keeps", "Wait until it is done."),
+    "BUSY": ("is kept busy by a script", "Wait until it is done, or end it with SCRIPT KILL."),
+    "MASTERDOWN": ("is cut off from its primary", "Start the primary."),
+    "NOREPLICAS": ("has too few replicas", "Start its replicas."),
 }
-_REFUSED = ("it refuses the user or the password", "Check both in the address, and its ACL.")
-_REFUSALS = {
-    "NOAUTH": _REFUSED,
-    "WRONGPASS": _REFUSED,
-    "NOPERM": _REFUSED,
-    "MOVED": ("it is a cluster", "Use the address of a single server, or of its primary."),
-    "CROSSSLOT": ("it is a cluster", "Use the address of a single server, or of its primary."),
-}
+_REFUSED = ("refuses the user or the password", "Check both in the address, and its ACL.")
+_CLUSTER = ("is a cluster", "Use the address of a single server.")
+_REFUSALS = {"NOPERM": _REFUSED, "MOVED": _CLUSTER, "CROSSSLOT": _CLUSTER}
 
 
 def _translated(exc: Exception, name: str) -> StoreError:
     from redis import exceptions as theirs
 
     word = _first_word(exc)
-    if isinstance(exc, theirs.AuthenticationError | theirs.NoPermissionError):
+    if word in _AWAY:
+        return RedisAway(_AWAY[word][0], name, _AWAY[word][1])
+    if isinstance(exc, theirs.AuthenticationError):
         message, hint = _REFUSED
-    elif word in _AWAY:
-        return RedisAway(f"{name}: {_AWAY[word][0]}.", f"{_AWAY[word][1]} {_KEPT}")
     elif word in _REFUSALS:
         message, hint = _REFUSALS[word]
-    elif isinstance(exc, theirs.ConnectionError | theirs.TimeoutError | OSError | TimeoutError):
-        return RedisAway(f"{name}: it does not answer.", f"Is it running? {_KEPT}")
+    elif isinstance(exc, theirs.ConnectionError | theirs.TimeoutError | OSError):
+        return RedisAway("does not answer", name)
     elif "DB index" in str(exc):
-        message, hint = "it has no database of that number", "Check the end of the address."
+        message, hint = "has no database of that number", "Check the end of the address."
     else:
-        message, hint = f"unexpected {type(exc).__name__}", "Please report this as a bug."
-    return StoreError(f"{name}: {message}.", hint)
+        message, hint = f"answers with {type(exc).__name__}", "Please report this as a bug."
+    return StoreError(f"{name} {message}.", hint)
 
 
 def _first_word(exc: Exception) -> str:

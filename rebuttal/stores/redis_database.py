@@ -9,13 +9,14 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from rebuttal.errors import StoreError
-from rebuttal.stores.redis_connection import RedisAddress, spoken
+from rebuttal.stores.redis_connection import RedisAddress, RedisAway, spoken
 from rebuttal.stores.redis_scripts import PREFIX, WRITER_KEPT
 
 T = TypeVar("T")
 Client = Any
 """redis.asyncio.Redis, whose types know nothing of a client that speaks text."""
 
+LOST, WHY_LOST = "has lost what it kept", "Does it write to its disk? See docs/deploy.md."
 REMEMBERED = 1000
 """Writes back from the last one that a server is asked to remember, unless ``oldest`` says more."""
 
@@ -37,6 +38,7 @@ class RedisDatabase:
         self.keep_ms = str(max(1, round(keep.total_seconds() * 1000)))
         self.oldest: Callable[[], int] = lambda: self._last - REMEMBERED
         """The number from which on writes may be sent again."""
+        self.born = ""
         self._redis: Client = address.connect()
         self._scripts: dict[str, Any] = {}
         self._process = secrets.token_hex(8)
@@ -49,19 +51,33 @@ class RedisDatabase:
         self._last += 1
         return self._last
 
-    async def enter(self) -> tuple[str, set[int]]:
-        """Let in no write of before. The name of what the server keeps, another one each time it
-        begins empty, and the numbers of writes that are done.
+    async def enter(self) -> set[int]:
+        """Let in no write of before; the numbers of this process's writes that are done.
+
+        ``born`` is the name of what the server keeps, another one each time it begins empty.
         """
         self._generation += 1
-        born = secrets.token_hex(16)
+        new = secrets.token_hex(16)
         async with self._talking(), self._redis.pipeline(transaction=True) as pipeline:
             pipeline.set(key("fence", self._process), self._generation, ex=WRITER_KEPT)
-            pipeline.set(key("born"), born, nx=True)
+            pipeline.set(key("born"), new, nx=True)
             pipeline.get(key("born"))
             pipeline.zrange(key("done", self._process), 0, -1)
-            _, _, born, done = await pipeline.execute()
-        return born, {int(number) for number in done}
+            *_, self.born, done = await pipeline.execute()
+        return set(map(int, done))
+
+    async def done(self) -> set[int] | None:
+        """The same numbers; None where it has lost what it kept when we came in."""
+
+        async def work(redis: Client) -> tuple[str | None, list[str]]:
+            async with redis.pipeline(transaction=True) as pipeline:
+                pipeline.get(key("born"))
+                pipeline.zrange(key("done", self._process), 0, -1)
+                born, done = await pipeline.execute()
+                return born, done
+
+        born, done = await self.read(work)
+        return set(map(int, done)) if born == self.born else None
 
     async def read(self, work: Callable[[Client], Awaitable[T]]) -> T:
         """What ``work`` reads. Raises StoreError; RedisAway where waiting may help."""
@@ -73,8 +89,10 @@ class RedisDatabase:
         while True:
             generation = self._generation
             oldest = min(self.oldest(), number)
-            base = str(number), str(oldest), str(generation), self._process
+            base = str(number), str(oldest), str(generation), self._process, self.born
             answer = await self.run(script, *base, *args)
+            if answer == ["forgot"]:
+                raise RedisAway(LOST, self.name, WHY_LOST)
             if answer != ["fenced"]:
                 return answer
             if generation == self._generation:
@@ -88,11 +106,14 @@ class RedisDatabase:
             answer: list[str] = await self._scripts[script](args=args)
         return answer
 
+    async def hang_up(self) -> None:
+        """Begin with new connections."""
+        await self._redis.connection_pool.disconnect()
+
     async def close(self) -> None:
         """Let go of the connections. Twice is once."""
         self._closed = True
-        await self._redis.aclose()
-        await self._redis.connection_pool.disconnect()
+        await self.hang_up()
 
     def _talking(self) -> AbstractAsyncContextManager[None]:
         if self._closed:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from rebuttal.errors import StoreError
 from rebuttal.records import Debate, Token, Turn
 from rebuttal.stores.finding import Place
+from rebuttal.stores.memory_shelf import Held
 from rebuttal.stores.storable import in_utc, refuse_unstorable
 from rebuttal.words import words
 
@@ -32,6 +33,18 @@ class Tree:
     kept: Kept
     turns: tuple[Turn, ...]
     numbers: Mapping[str, str]
+
+    @property
+    def held(self) -> Held:
+        """The same in memory."""
+        kept = self.kept
+        return Held(
+            kept.debate,
+            {turn.id: turn for turn in self.turns},
+            kept.place.seq,
+            datetime.fromtimestamp(kept.kept_at, UTC),
+            None if kept.deleted_at is None else datetime.fromtimestamp(kept.deleted_at, UTC),
+        )
 
 
 def debate_args(debate: Debate, turns: Sequence[Turn]) -> Iterator[str]:

@@ -82,8 +82,9 @@ local function done() end
 """
 
 _NUMBERED = f"""
-local function arg(number) return ARGV[number + 4] end
-local NUMBER, OLDEST, GENERATION, PROCESS = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local function arg(number) return ARGV[number + 5] end
+local NUMBER, OLDEST, GENERATION, PROCESS, BORN = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+if BORN ~= '' and call('GET', at('born')) ~= BORN then return {{'forgot'}} end
 local fence = call('GET', at('fence', PROCESS))
 if fence and tonumber(fence) > tonumber(GENERATION) then return {{'fenced'}} end
 if call('ZSCORE', at('done', PROCESS), NUMBER) then return {{'again'}} end
@@ -170,14 +171,15 @@ changed(debate)
 return {'ok'}
 """)
 
-# debate, version, how many turns to keep, of each: id, number or empty, json, words; how many to
-# forget, their ids
+# keep, moment or empty, debate, version, how many turns to keep; of each: id, number or empty,
+# json, words; how many to forget, their ids
 _PUT = """
-local debate = arg(1)
-if call('HGET', at('debate', debate), 'version') ~= arg(2) then return {'moved'} end
+local debate = arg(3)
+local state = call('HMGET', at('debate', debate), 'version', 'owner')
+if state[1] ~= arg(4) then return {'moved'} end
 done()
-local i = 4
-for _ = 1, tonumber(arg(3)) do
+local i = 6
+for _ = 1, tonumber(arg(5)) do
   if arg(i + 1) == '' then
     keep_turn(debate, arg(i), arg(i + 2), arg(i + 3))
   else
@@ -191,6 +193,11 @@ for gone = i + 1, i + tonumber(arg(i)) do
   call('HDEL', at('words', debate), arg(gone))
 end
 changed(debate)
+if arg(2) ~= '' then
+  call('HSET', at('debate', debate), 'kept_at', arg(2))
+  call('ZADD', at('kept'), arg(2), debate)
+  renew(debate, state[2], arg(1))
+end
 return {'ok'}
 """
 PUT = numbered(_PUT)

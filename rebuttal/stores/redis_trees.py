@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from typing import TypeVar
 
 from rebuttal.errors import StoreError
-from rebuttal.records import Debate, Turn
+from rebuttal.records import Turn
 from rebuttal.stores import redis_scripts as scripts
 from rebuttal.stores.base import no_debate
 from rebuttal.stores.redis_database import Client, RedisDatabase, key
@@ -30,19 +30,15 @@ class RedisTrees:
         """Let go of the connections. Twice is once."""
         await self._database.close()
 
-    async def whole(self, debate_id: str) -> tuple[Debate, tuple[Turn, ...]]:
-        """The debate and all its turns, as of one moment. Raises NotFound."""
-        tree = await self._seen(debate_id)
-        return tree.kept.debate, tree.turns
-
     async def _seen(self, debate_id: str) -> Tree:
         """Raises NotFound also for a debate that is deleted."""
-        tree = await self._tree(debate_id)
+        tree = await self.tree(debate_id)
         if tree is None or tree.kept.deleted_at is not None:
             raise no_debate(debate_id)
         return tree
 
-    async def _tree(self, debate_id: str) -> Tree | None:
+    async def tree(self, debate_id: str) -> Tree | None:
+        """The debate and all its turns, as of one moment; a deleted one, too."""
         return (await self._trees([debate_id]))[0]
 
     async def _trees(self, debate_ids: Sequence[str]) -> list[Tree | None]:
@@ -63,23 +59,36 @@ class RedisTrees:
         """The debate as it is, again and again until a write has found it unchanged."""
         for _ in range(TRIES):
             yield await self._seen(debate_id)
-        raise StoreError(
-            f"{self._database.name}: too many write to debate {debate_id!r} at once.", "Try again."
-        )
+        raise self._too_busy(debate_id)
 
-    async def _put(
-        self, tree: Tree, turns: Sequence[Turn] = (), gone: Collection[str] = ()
-    ) -> bool:
-        """Keep and forget these turns; False where the debate has changed meanwhile."""
-        answer = await self._write(scripts.PUT, *_put_args(tree, turns, gone))
+    def _too_busy(self, debate_id: str) -> StoreError:
+        name = self._database.name
+        return StoreError(f"{name}: too many write to debate {debate_id!r} at once.", "Try again.")
+
+    async def _put(self, tree: Tree, *, gone: Collection[str]) -> bool:
+        """Forget these turns; False where the debate has changed meanwhile."""
+        answer = await self._write(scripts.PUT, *self._put_args(tree, (), gone, ""))
         return answer[0] != "moved"
 
     async def _put_again(
-        self, tree: Tree, turns: Sequence[Turn] = (), gone: Collection[str] = ()
+        self, tree: Tree, turns: Sequence[Turn] = (), gone: Collection[str] = (), moment: str = ""
     ) -> bool:
-        """The same, where it does no harm to be done twice."""
-        answer = await self._database.run(scripts.PUT_AGAIN, *_put_args(tree, turns, gone))
-        return answer[0] != "moved"
+        """Keep and forget these turns, which may be done twice; False as above.
+
+        With a ``moment`` the debate counts as kept then.
+        """
+        args = self._put_args(tree, turns, gone, moment)
+        return (await self._database.run(scripts.PUT_AGAIN, *args))[0] != "moved"
+
+    def _put_args(
+        self, tree: Tree, turns: Sequence[Turn], gone: Collection[str], moment: str
+    ) -> list[str]:
+        args = [self._database.keep_ms, moment, tree.kept.debate.id, tree.kept.version]
+        args.append(str(len(turns)))
+        for turn in turns:
+            name, json, words = turn_args(turn)
+            args += (name, tree.numbers.get(turn.id, ""), json, words)
+        return [*args, str(len(gone)), *gone]
 
     async def _read(self, work: Callable[[Client], Awaitable[T]]) -> T:
         return await self._database.read(work)
@@ -87,11 +96,3 @@ class RedisTrees:
     async def _write(self, script: str, *args: str) -> list[str]:
         number = self._number or self._database.next_number()
         return await self._database.write(script, *args, number=number)
-
-
-def _put_args(tree: Tree, turns: Sequence[Turn], gone: Collection[str]) -> list[str]:
-    args = [tree.kept.debate.id, tree.kept.version, str(len(turns))]
-    for turn in turns:
-        name, json, words = turn_args(turn)
-        args += (name, tree.numbers.get(turn.id, ""), json, words)
-    return [*args, str(len(gone)), *gone]

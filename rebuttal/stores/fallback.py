@@ -1,0 +1,322 @@
+"""Redis while it answers, this process's memory while it does not.
+
+Every write has a place in the journal. What is written in memory is given to Redis when it returns,
+in order and once each: Redis remembers the numbers of writes that it has done, so that also a write
+whose answer was lost counts once, and one that a restart made it forget is given again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from rebuttal.errors import InvalidInput, NotFound, RebuttalError, StaleTip, StoreError
+from rebuttal.stores.base import no_debate
+from rebuttal.stores.finding import Whole
+from rebuttal.stores.journal import Journal, Write
+from rebuttal.stores.memory import MemoryStore
+from rebuttal.stores.memory_ledger import Sums
+from rebuttal.stores.redis import RedisStore
+from rebuttal.stores.redis_connection import RedisAway
+from rebuttal.stores.redis_database import LOST, WHY_LOST
+from rebuttal.stores.redis_rows import Tree
+from rebuttal.stores.redis_write_back import WriteBack
+from rebuttal.stores.restoring import restore_all
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Work = Callable[[Any], Awaitable[T]]
+"""What a store, whichever it is, is to do."""
+
+FIRST_LOOK, LAST_LOOK = 0.1, 5.0
+"""Seconds between looks whether Redis is back; they double from the first to the last."""
+LETTERS = 50_000_000
+"""Of debates held in memory beside those that wait to be written back."""
+FAREWELL = 2.0
+"""Seconds that closing waits for a Redis that is away."""
+ATTEMPTS = 3
+"""At a write that Redis refuses without being away."""
+
+
+class Fallback:
+    """Whoever finds out that Redis is away tells all others that wait for it.
+
+    ``own`` is what this process has spent.
+    """
+
+    def __init__(self, redis: RedisStore, memory: MemoryStore, keep: timedelta) -> None:
+        self.memory = memory
+        self.own = Sums()
+        self._redis = redis
+        self._keep = keep
+        self._journal = Journal(redis.database.next_number)
+        redis.database.oldest = self._journal.oldest
+        self._away: str | None = None
+        self._turned: asyncio.Future[None] | None = None
+        self._entering = asyncio.Lock()
+        self._returning: asyncio.Task[None] | None = None
+
+    @property
+    def is_away(self) -> bool:
+        """Whether memory has taken over."""
+        return self._away is not None
+
+    @property
+    def problem(self) -> str:
+        """What a person has to know, in a sentence; or empty."""
+        if self._away is None:
+            return ""
+        return (
+            f"Redis {self._away}: debates are kept in this process's memory until it returns, "
+            "and are then written back."
+        )
+
+    # --- reading and writing ----------------------------------------------------------------------
+
+    async def read(self, work: Work[T], *needed: str) -> T:
+        """What the store says that is there. It has to know these debates.
+
+        Raises StoreError where Redis is away and they are not in memory.
+        """
+        if self._away is None:
+            try:
+                return await self._ask(work)
+            except RedisAway as error:
+                self._lose(error)
+            except RebuttalError:
+                if not await self._has_forgotten(needed):
+                    raise
+        return await self._in_memory(work, needed)
+
+    async def whole(self, debate_id: str) -> Whole:
+        """The debate with its turns, from now on in memory, too. Raises NotFound."""
+        if self._away is None:
+            try:
+                return await self._remembered(debate_id)
+            except RedisAway as error:
+                self._lose(error)
+            except NotFound:
+                if not await self._has_forgotten([debate_id]):
+                    self.memory.shelf.drop(debate_id)
+                    raise
+        self._check_known([debate_id])
+        return self.memory.shelf.seen(debate_id).whole
+
+    async def write(
+        self,
+        work: Work[T],
+        *,
+        about: Sequence[str] = (),
+        needed: Sequence[str] = (),
+        counts: bool = False,
+        changed: Callable[[T], bool] = lambda _: True,
+    ) -> T:
+        """Have it done, also where this is cancelled meanwhile.
+
+        ``about`` are the debates that are changed, ``needed`` those that must be known for it.
+        ``counts`` says that sums change, ``changed`` from the result whether anything has.
+        """
+        write = self._journal.add(work, about, counts=counts)
+        writing = asyncio.ensure_future(self._written(write, needed, changed))
+        try:
+            return await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.gather(writing, return_exceptions=True)
+            raise
+
+    def give_later(self, work: Work[Any]) -> None:
+        """Have Redis do this when it returns."""
+        self._journal.add(work).state = "waiting"
+
+    async def close(self) -> None:
+        """Twice is once. What Redis does not take now is lost."""
+        if self._returning:
+            self._returning.cancel()
+            await asyncio.wait([self._returning])
+        if self._away is not None and self._journal.waiting:
+            with suppress(StoreError, TimeoutError):
+                async with asyncio.timeout(FAREWELL):
+                    await self._write_back()
+            if left := len(self._journal.waiting):
+                log.warning("%d writes are lost: Redis did not return before the end.", left)
+        await self._redis.close()
+        await self.memory.close()
+
+    async def _written(
+        self, write: Write, needed: Sequence[str], changed: Callable[[T], bool]
+    ) -> T:
+        try:
+            if self._away is None:
+                try:
+                    result: T = await self._ask(
+                        lambda redis: write.work(redis.as_write(write.number))
+                    )
+                except RedisAway as error:
+                    self._lose(error)
+                except RebuttalError:
+                    if not await self._has_forgotten(needed):
+                        raise
+                else:
+                    return await self._kept(write, needed, result, changed)
+            result = await self._in_memory(write.work, needed)
+        except BaseException:
+            self._journal.drop(write)
+            raise
+        write.state = "waiting"
+        if not changed(result):
+            self._journal.drop(write)
+        return result
+
+    async def _kept(
+        self, write: Write, needed: Sequence[str], result: T, changed: Callable[[T], bool]
+    ) -> T:
+        write.state = "kept"
+        if not changed(result):
+            self._journal.drop(write)
+        elif write.about:
+            await self._follow(write, needed)
+        return result
+
+    async def _follow(self, write: Write, needed: Sequence[str]) -> None:
+        """Do in memory what Redis has done, so that it can go on from there."""
+        shelf = self.memory.shelf
+        try:
+            self._check_known(needed)
+            await write.work(self.memory)
+        except RebuttalError:
+            # Another process changed it, or it was not in use here.
+            for debate_id in write.about:
+                shelf.drop(debate_id)
+            for debate_id in needed:
+                with suppress(RebuttalError):
+                    await self._remembered(debate_id)
+        self._shrink()
+
+    async def _in_memory(self, work: Work[T], needed: Sequence[str]) -> T:
+        self._check_known(needed)
+        return await work(self.memory)
+
+    def _check_known(self, needed: Sequence[str]) -> None:
+        if not all(debate_id in self.memory.shelf for debate_id in needed):
+            raise StoreError(
+                f"This debate is kept in Redis, which {self._away or 'has it alone'}.",
+                "It is there again as soon as Redis is.",
+            )
+
+    async def _remembered(self, debate_id: str) -> Whole:
+        before = self.memory.shelf.get(debate_id)
+        tree: Tree | None = await self._ask(lambda redis: redis.tree(debate_id))
+        if tree is None:
+            raise no_debate(debate_id)
+        if self.memory.shelf.get(debate_id) is before:  # else what is there is newer
+            self.memory.shelf.put(tree.held)
+            self._shrink()
+        if tree.kept.deleted_at is not None:
+            raise no_debate(debate_id)
+        return tree.kept.debate, tree.turns
+
+    def _shrink(self) -> None:
+        waiting = {debate_id for write in self._journal.waiting for debate_id in write.about}
+        self.memory.shelf.shrink(LETTERS, waiting)
+
+    async def _ask(self, work: Work[T]) -> T:
+        """What Redis answers. Raises RedisAway as soon as anybody finds out."""
+        if self._turned is None or self._turned.done():
+            self._turned = asyncio.get_running_loop().create_future()
+        asking = asyncio.ensure_future(self._asked(work))
+        try:
+            both: set[asyncio.Future[Any]] = {asking, self._turned}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        if asking.cancelled():
+            raise RedisAway(self._away or "does not answer")
+        return asking.result()
+
+    async def _asked(self, work: Work[T]) -> T:
+        if not self._redis.database.born:
+            async with self._entering:
+                if not self._redis.database.born:
+                    await self._redis.database.enter()
+        return await work(self._redis)
+
+    # --- away and back ----------------------------------------------------------------------------
+
+    async def _has_forgotten(self, about: Sequence[str]) -> bool:
+        """Whether Redis refuses because it has lost what it kept. Then it counts as away."""
+        if not any(debate_id in self.memory.shelf for debate_id in about):
+            return False
+        kept = self._journal.kept
+        try:
+            done: set[int] | None = await self._ask(lambda redis: redis.database.done())
+        except RedisAway as error:
+            self._lose(error)
+            return True
+        if done is None or not kept <= done:
+            self._lose(RedisAway(LOST, hint=WHY_LOST))
+        return self._away is not None
+
+    def _lose(self, error: RedisAway) -> None:
+        if self._away is not None:
+            return
+        self._away = error.reason
+        log.warning("%s Until it returns, debates are kept in memory.", error)
+        if self._turned and not self._turned.done():
+            self._turned.set_result(None)
+        self._returning = asyncio.create_task(self._return(), name="return of Redis")
+
+    async def _return(self) -> None:
+        delay = FIRST_LOOK
+        while self._away is not None:
+            # Several processes do not all come at the same moment.
+            await asyncio.sleep(delay * random.uniform(0.5, 1))
+            delay = min(2 * delay, LAST_LOOK)
+            try:
+                await self._write_back()
+            except RedisAway as error:
+                self._away = error.reason
+            except StoreError as error:
+                log.warning("not written back yet: %s", error)
+            except Exception:
+                # The boundary of the task: without it nothing would ever be written back.
+                log.exception("writing back broke")
+
+    async def _write_back(self) -> None:
+        database = self._redis.database
+        await database.hang_up()
+        before = database.born
+        done = await database.enter()
+        if before and database.born != before:
+            restore_all(self._journal, self.memory, self.own, self._keep)
+        self._journal.compare(done)
+        count = 0
+        while waiting := self._journal.waiting:
+            for write in waiting:
+                await self._give(write)
+            count += len(waiting)
+        self._away = None
+        log.info("Redis is back; %d writes were written back.", count)
+
+    async def _give(self, write: Write) -> None:
+        database, shelf = self._redis.database, self.memory.shelf
+        back = WriteBack(database, self._redis.keep_turns, write.number, shelf)
+        try:
+            await write.work(back)
+            await back.finish()
+        except (InvalidInput, NotFound, StaleTip) as error:
+            log.warning("a write of the outage has no place any more: %s", error)
+        except RedisAway:
+            raise
+        except StoreError:
+            write.failed += 1
+            if write.failed < ATTEMPTS:
+                raise
+            log.exception("a write of the outage is lost")
+        write.state = "kept"
