@@ -155,8 +155,9 @@ def test_a_line_is_a_block_for_each_turn_and_a_mere_go_on_shows_nothing() -> Non
     assert openings(debate, line) == [0, 1, 0, 0, 2, 0, 3, 0]
 
 
-def test_a_long_topic_is_told_whole_and_stays_a_heading_of_one_line() -> None:
+def test_a_long_topic_is_told_whole_below_a_heading_of_one_line() -> None:
     topic = "Whereas tea is calm,\n\nand coffee is not: " + "why? " * 300
     page = page_html(*branched(topic=topic))
-    assert 'class="topic long"' in page
+    assert '<h1 class="topic" dir="auto">Whereas tea is calm,</h1>' in page
     assert page.count("why? " * 250) == 1
+    assert page_html(*branched(topic="Tea?")).count("Tea?") == 2  # title and heading

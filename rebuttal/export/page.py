@@ -25,7 +25,7 @@ POLICY = (
     "form-action 'none'"
 )
 LONG_TOPIC = 160
-"""Characters of a heading; a longer topic is also told as a text."""
+"""Characters of a heading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def page_html(debate: Debate, tree: Sequence[Turn]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
         '<meta name="referrer" content="no-referrer">\n'
-        f"<title>{_line(debate.title or debate.topic, 120)}</title>\n"
+        f"<title>{_line(_name(debate), 120)}</title>\n"
         '<link rel="icon" href="data:,">\n'
         f"<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
         f"{heading_html(debate)}\n{''.join(_main_html(debate, tree, line, asides))}"
@@ -80,8 +80,8 @@ def page_html(debate: Debate, tree: Sequence[Turn]) -> str:
 
 def heading_html(debate: Debate) -> str:
     """The topic, and who sits at the table of ``debate``."""
-    topic = _line(debate.title or debate.topic, 300)
-    size = " long" if len(topic) > LONG_TOPIC else ""
+    topic = _line(_name(debate), LONG_TOPIC)
+    size = " long" if len(topic) > LONG_TOPIC // 2 else ""
     seen = looks(debate, ())
     players = "".join(_player(debater, seen[debater.seat]) for debater in debate.debaters)
     return (
@@ -207,9 +207,8 @@ def _asides_html(debate: Debate, tree: Sequence[Turn], asides: Sequence[Sequence
 
 def _note(debate: Debate, looks: Mapping[str, Look], turn: Turn, anchor: str, more: str) -> str:
     """A turn of the user: the topic where the heading does not tell it whole, a note, a table."""
-    whole = debate.title is None and turn.text.strip() == debate.topic.strip()
-    shown = len(debate.topic) <= LONG_TOPIC and "\n" not in debate.topic.strip()
-    words = "" if turn.parent_id is None and whole and shown else turn.text.strip()
+    shown = turn.parent_id is None and turn.text.strip() == _name(debate)
+    words = "" if shown and len(turn.text) <= LONG_TOPIC else turn.text.strip()
     table = "".join(_player(one, looks[one.seat]) for one in turn.debaters or ())
     if not (words or table or more):
         return ""
@@ -220,6 +219,11 @@ def _note(debate: Debate, looks: Mapping[str, Look], turn: Turn, anchor: str, mo
         f'<div class="words">{words_html(words)}{sits if table else ""}</div>'
         f'{f"""<p class="how">{_line(told)}</p>""" if told else ""}{more}</article>\n'
     )
+
+
+def _name(debate: Debate) -> str:
+    """Its title, or how the topic begins; a longer topic also stands below, as a text."""
+    return debate.title or debate.topic.strip().split("\n")[0]
 
 
 def _speaker(debate: Debate, turn: Turn) -> str:
@@ -243,7 +247,8 @@ def _opening(round_: int) -> str:
 
 def _foot(debate: Debate) -> str:
     said = ", ".join(facts(debate))
-    return f"A debate of language models, {said}. Made with Rebuttal."
+    what = "A debate of language models" if len(debate.debaters) > 1 else "A talk with a model"
+    return f"{what}, {said}. Made with Rebuttal."
 
 
 def _id(anchor: str) -> str:
