@@ -26,11 +26,9 @@ from rebuttal.links import MOST_LINKS, Links
 from rebuttal.providers.scripted import Line, ScriptedModel
 from rebuttal.records import OPERATOR, Token, Visitor, now
 from tests.debates import CYNIC_AND_RATIONAL, scripted_app, watch_to_rest
-from tests.test_owners import CALLS, OWNER, STRANGER
+from tests.test_owners import CALLS, OWNER, READING, STRANGER
 
 SPEECHES = [f"Speech number {n} stands on its own feet." for n in range(20)]
-READING = {"debate", "origin", "state", "transcript", "export", "files.export", "watch"}
-"""What a link opens of all that can be done with a debate."""
 
 
 @pytest.fixture

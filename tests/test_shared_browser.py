@@ -26,6 +26,8 @@ from tests.served import serving
 pytestmark = NEEDS_CHROMIUM
 
 T = TypeVar("T")
+CUT = "window.dispatchEvent(new Event('pagehide'))"
+"""As a browser says when it puts a page to sleep."""
 PASSWORD = "correct horse battery"
 
 
@@ -132,6 +134,18 @@ def test_words_are_seen_as_they_are_spoken_until_the_link_ends(
         page.reload()
         expect(page.get_by_role("alert")).to_contain_text("This link does not work (any more).")
         expect(page.locator("#line .turn")).to_have_count(0)
+
+
+def test_a_page_that_lost_its_connection_reads_on(browser: Browser, shared: Shared) -> None:
+    _, address = shared.debate("Slow")
+    with opened(browser, address) as (page, seen):
+        expect(page.locator("#line .turn")).not_to_have_count(0, timeout=8000)
+        first = page.locator("#line .turn").first.element_handle()
+        page.evaluate(CUT)
+        expect(page.locator("#line .turn")).to_have_count(6, timeout=20000)
+        assert first.evaluate("node => node.isConnected"), "it was not read anew"
+        assert len([url for url in seen.urls if url.endswith("/shared/watch")]) > 1
+        assert seen.words == []
 
 
 def test_foreign_words_do_nothing_on_the_page(browser: Browser, shared: Shared) -> None:

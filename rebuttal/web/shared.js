@@ -174,6 +174,7 @@
       await pause(Math.min(2 ** tries / 2, 15) * (0.75 + Math.random() / 2));
     }
   };
+  window.addEventListener("pagehide", () => leave?.());
   let hidden = 0;
   document.addEventListener("visibilitychange", () => {
     clearTimeout(hidden);
