@@ -156,7 +156,8 @@ def heading(
 def act(order: str, words: str, unseen: str = "", look: str = "") -> str:
     """A button that page.js passes on as that order; ``unseen`` says more to those who listen."""
     more = f'<span class="unseen"> {unseen}</span>' if unseen else ""
-    return f'<button type="button" class="do {look}" value="{order}">{words}{more}</button>'
+    kind = f"do {look}".strip()
+    return f'<button type="button" class="{kind}" value="{order}">{words}{more}</button>'
 
 
 def trouble(message: str, hint: str = "") -> str:
