@@ -54,25 +54,24 @@ async def add(store: DebateStore, *turns: str, key: str = "d") -> None:
         await store.add_turn(key, a_turn(turn, (await store.get_debate(key)).tip))
 
 
-def stop(server: RedisServer) -> Callable[[], None]:
+def stop(server: RedisServer) -> Callable[[], object]:
     server.kill()
     return server.start
 
 
-def pause(server: RedisServer) -> Callable[[], None]:
+def pause(server: RedisServer) -> Callable[[], object]:
     server.pause()
     return server.go_on
 
 
-def fill(server: RedisServer) -> Callable[[], None]:
+def fill(server: RedisServer) -> Callable[[], object]:
     server.say("CONFIG", "SET", "maxmemory", "1")
-    return lambda: server.say("CONFIG", "SET", "maxmemory", "0") and None
+    return lambda: server.say("CONFIG", "SET", "maxmemory", "0")
 
 
-def follow_another(server: RedisServer) -> Callable[[], None]:
-    server.say("CONFIG", "SET", "replica-read-only", "yes")
+def follow_another(server: RedisServer) -> Callable[[], object]:
     server.say("REPLICAOF", "127.0.0.1", "1")
-    return lambda: server.say("REPLICAOF", "NO", "ONE") and None
+    return lambda: server.say("REPLICAOF", "NO", "ONE")
 
 
 OUTAGES = {
@@ -252,13 +251,13 @@ async def test_emptied_between_two_turns_it_gets_everything_back(
     assert await ids(here) == ["t0", "t1", "t2", "t3", "t4"]
 
 
-async def test_a_restart_between_two_turns_is_not_even_noticed(
+async def test_a_restart_between_two_turns_is_over_at_once(
     frail_redis: RedisServer, here: FallbackStore
 ) -> None:
     await begin(here, turns=1)
     frail_redis.restart()
     await add(here, "t2")
-    assert here.problem == ""
+    assert await is_back(here) < 1
     assert await ids(here) == ["t0", "t1", "t2"]
 
 

@@ -22,7 +22,7 @@ from rebuttal.stores.journal import Journal, Write
 from rebuttal.stores.memory import MemoryStore
 from rebuttal.stores.memory_ledger import Sums
 from rebuttal.stores.redis import RedisStore
-from rebuttal.stores.redis_connection import RedisAway
+from rebuttal.stores.redis_connection import RESTARTED, RedisAway
 from rebuttal.stores.redis_database import LOST, WHY_LOST
 from rebuttal.stores.redis_rows import Tree
 from rebuttal.stores.redis_write_back import WriteBack
@@ -36,6 +36,8 @@ Work = Callable[[Any], Awaitable[T]]
 
 FIRST_LOOK, LAST_LOOK = 0.1, 5.0
 """Seconds between looks whether Redis is back; they double from the first to the last."""
+BRIEFLY = 1.0
+"""Seconds that everybody waits for a Redis that answers and only has to be looked at anew."""
 LETTERS = 50_000_000
 """Of debates held in memory beside those that wait to be written back."""
 FAREWELL = 2.0
@@ -58,6 +60,7 @@ class Fallback:
         self._journal = Journal(redis.database.next_number)
         redis.database.oldest = self._journal.oldest
         self._away: str | None = None
+        self._is_brief = False
         self._turned: asyncio.Future[None] | None = None
         self._entering = asyncio.Lock()
         self._returning: asyncio.Task[None] | None = None
@@ -70,7 +73,7 @@ class Fallback:
     @property
     def problem(self) -> str:
         """What a person has to know, in a sentence; or empty."""
-        if self._away is None:
+        if self._away is None or self._is_brief:
             return ""
         return (
             f"Redis {self._away}: debates are kept in this process's memory until it returns, "
@@ -84,7 +87,7 @@ class Fallback:
 
         Raises StoreError where Redis is away and they are not in memory.
         """
-        if self._away is None:
+        while await self._is_there():
             try:
                 return await self._ask(work)
             except RedisAway as error:
@@ -96,7 +99,7 @@ class Fallback:
 
     async def whole(self, debate_id: str) -> Whole:
         """The debate with its turns, from now on in memory, too. Raises NotFound."""
-        if self._away is None:
+        while await self._is_there():
             try:
                 return await self._remembered(debate_id)
             except RedisAway as error:
@@ -152,7 +155,7 @@ class Fallback:
         self, write: Write, needed: Sequence[str], changed: Callable[[T], bool]
     ) -> T:
         try:
-            if self._away is None:
+            while await self._is_there():
                 try:
                     result: T = await self._ask(
                         lambda redis: write.work(redis.as_write(write.number))
@@ -234,9 +237,12 @@ class Fallback:
             both: set[asyncio.Future[Any]] = {asking, self._turned}
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
-        if asking.cancelled():
+            if not asking.done():
+                # Nobody waits for its end, which may take long. What it still sends is let in no
+                # more once Redis is back.
+                asking.cancel()
+                asking.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        if not asking.done():
             raise RedisAway(self._away or "does not answer")
         return asking.result()
 
@@ -249,6 +255,13 @@ class Fallback:
 
     # --- away and back ----------------------------------------------------------------------------
 
+    async def _is_there(self) -> bool:
+        """Whether Redis is to be asked. Where it can be back in a moment, that is waited for."""
+        if self._away is not None and self._is_brief and self._returning:
+            await asyncio.wait([self._returning], timeout=BRIEFLY)
+            self._is_brief = False
+        return self._away is None
+
     async def _has_forgotten(self, about: Sequence[str]) -> bool:
         """Whether Redis refuses because it has lost what it kept. Then it counts as away."""
         if not any(debate_id in self.memory.shelf for debate_id in about):
@@ -259,25 +272,28 @@ class Fallback:
         except RedisAway as error:
             self._lose(error)
             return True
-        if done is None or not kept <= done:
-            self._lose(RedisAway(LOST, hint=WHY_LOST))
-        return self._away is not None
+        if done is not None and kept <= done:
+            return False
+        self._lose(RedisAway(LOST, hint=WHY_LOST))
+        return True
 
     def _lose(self, error: RedisAway) -> None:
         if self._away is not None:
             return
         self._away = error.reason
+        # It answers, so what this process knows can be compared at once with what it keeps.
+        self._is_brief = error.reason in (RESTARTED, LOST)
         log.warning("%s Until it returns, debates are kept in memory.", error)
         if self._turned and not self._turned.done():
             self._turned.set_result(None)
         self._returning = asyncio.create_task(self._return(), name="return of Redis")
 
     async def _return(self) -> None:
-        delay = FIRST_LOOK
+        delay = 0.0 if self._is_brief else FIRST_LOOK
         while self._away is not None:
             # Several processes do not all come at the same moment.
             await asyncio.sleep(delay * random.uniform(0.5, 1))
-            delay = min(2 * delay, LAST_LOOK)
+            delay = min(max(2 * delay, FIRST_LOOK), LAST_LOOK)
             try:
                 await self._write_back()
             except RedisAway as error:
@@ -290,7 +306,6 @@ class Fallback:
 
     async def _write_back(self) -> None:
         database = self._redis.database
-        await database.hang_up()
         before = database.born
         done = await database.enter()
         if before and database.born != before:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from rebuttal.errors import InvalidInput, StoreError
@@ -17,6 +17,10 @@ WITHIN = 2.0
 CONNECTIONS = 32
 """At once, to one server."""
 SCHEMES = ("redis://", "rediss://")
+RESTARTED = "was started anew"
+"""What a connection fails with that finds another server than the one before."""
+
+Greet = Callable[[Any], Awaitable[None]]
 
 _FORM = "Write it as redis://USER:PASSWORD@HOST:PORT/NUMBER, or rediss:// where the server has TLS."
 
@@ -47,10 +51,11 @@ class RedisAddress:
         self.password = unquote(parts.password) if parts.password else None
         self.name = f"Redis at {self.host}"
 
-    def connect(self, within: float = WITHIN) -> Redis:
+    def connect(self, within: float = WITHIN, greet: Greet | None = None) -> Redis:
         """A pool of connections, none of which is open yet. Speaks text.
 
-        Raises InvalidInput where the package is missing.
+        Every new connection is given to ``greet``, once it is signed in. Raises InvalidInput where
+        the package is missing.
         """
         try:
             from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
@@ -74,10 +79,19 @@ class RedisAddress:
             decode_responses=True,
             socket_timeout=within,
             socket_connect_timeout=within,
+            redis_connect_func=greet and _signing_in(greet),
             # A pooled connection may have died while nobody used it. Silence is not tried twice.
             retry=Retry(NoBackoff(), 1, (Lost,)),
         )
         return Redis.from_pool(pool)
+
+
+def _signing_in(greet: Greet) -> Greet:
+    async def sign_in(connection: Any) -> None:
+        await connection.on_connect()
+        await greet(connection)
+
+    return sign_in
 
 
 @asynccontextmanager
@@ -124,7 +138,7 @@ def _translated(exc: Exception, name: str) -> StoreError:
     elif word in _REFUSALS:
         message, hint = _REFUSALS[word]
     elif isinstance(exc, theirs.ConnectionError | theirs.TimeoutError | OSError):
-        return RedisAway("does not answer", name)
+        return RedisAway(RESTARTED if RESTARTED in str(exc) else "does not answer", name)
     elif "DB index" in str(exc):
         message, hint = "has no database of that number", "Check the end of the address."
     else:

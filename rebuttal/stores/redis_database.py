@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -9,7 +10,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from rebuttal.errors import StoreError
-from rebuttal.stores.redis_connection import RedisAddress, RedisAway, spoken
+from rebuttal.stores.redis_connection import RESTARTED, RedisAddress, RedisAway, spoken
 from rebuttal.stores.redis_scripts import PREFIX, WRITER_KEPT
 
 T = TypeVar("T")
@@ -19,6 +20,9 @@ Client = Any
 LOST, WHY_LOST = "has lost what it kept", "Does it write to its disk? See docs/deploy.md."
 REMEMBERED = 1000
 """Writes back from the last one that a server is asked to remember, unless ``oldest`` says more."""
+
+
+_RUN_ID = re.compile(r"run_id:\w+")
 
 
 def key(*parts: str) -> str:
@@ -39,8 +43,9 @@ class RedisDatabase:
         self.oldest: Callable[[], int] = lambda: self._last - REMEMBERED
         """The number from which on writes may be sent again."""
         self.born = ""
-        self._redis: Client = address.connect()
+        self._redis: Client = address.connect(greet=self._greet)
         self._scripts: dict[str, Any] = {}
+        self._server = ""
         self._process = secrets.token_hex(8)
         self._generation = 0
         self._last = 0
@@ -56,6 +61,8 @@ class RedisDatabase:
 
         ``born`` is the name of what the server keeps, another one each time it begins empty.
         """
+        await self._redis.connection_pool.disconnect()
+        self._server = ""
         self._generation += 1
         new = secrets.token_hex(16)
         async with self._talking(), self._redis.pipeline(transaction=True) as pipeline:
@@ -106,14 +113,25 @@ class RedisDatabase:
             answer: list[str] = await self._scripts[script](args=args)
         return answer
 
-    async def hang_up(self) -> None:
-        """Begin with new connections."""
-        await self._redis.connection_pool.disconnect()
-
     async def close(self) -> None:
         """Let go of the connections. Twice is once."""
         self._closed = True
-        await self.hang_up()
+        await self._redis.connection_pool.disconnect()
+
+    async def _greet(self, connection: Any) -> None:
+        """Notice a restart, after which the last writes may be forgotten."""
+        from redis.exceptions import ConnectionError as Lost
+        from redis.exceptions import ResponseError
+
+        await connection.send_command("INFO", "server")
+        try:
+            told = str(await connection.read_response())
+        except ResponseError:
+            return  # an ACL may forbid the question
+        server = _RUN_ID.search(told)
+        if server and self._server not in ("", server[0]):
+            raise Lost(RESTARTED)
+        self._server = server[0] if server else ""
 
     def _talking(self) -> AbstractAsyncContextManager[None]:
         if self._closed:
