@@ -23,6 +23,7 @@ from rebuttal.events import (
 )
 from rebuttal.records import Turn
 from tests.neighbour import Neighbour, Refused, neighbour
+from tests.redis_server import RedisServer
 
 pytestmark = [pytest.mark.redis, pytest.mark.postgres]
 
@@ -334,3 +335,66 @@ async def test_kills_at_random_moments_lose_no_turn_and_say_none_twice(
             assert max(Counter(turn.text for turn in turns).values()) == 1
             for before in (said for key, said in known if key == debate_id):
                 assert turns[: len(before)] == before
+
+
+@pytest.mark.parametrize("empty", [False, True])
+async def test_redis_gone_and_back_it_goes_on_where_it_runs_and_is_heard_again(
+    tmp_path: Path, empty_postgres: str, frail_redis: RedisServer, empty: bool
+) -> None:
+    addresses = {"database": empty_postgres, "redis": frail_redis.address()}
+    async with (
+        neighbour(tmp_path / "a", addresses) as one,
+        neighbour(tmp_path / "b", addresses) as other,
+    ):
+        debate_id = await one.start(6)
+        await one.watch(debate_id)
+        await other.watch(debate_id)
+        await other.hears(debate_id, TurnDelta)
+        await asyncio.to_thread(frail_redis.kill)
+        if empty:
+            frail_redis.lose()
+        await other.hears(debate_id, DebatePaused, of=lambda event: "heard" in event.message)
+        assert "Redis" in await other.ask("problem")
+        since = len(one.news[debate_id])
+        await one.hears(debate_id, TurnFinished, 10, since)
+        alone = await other.start(1)
+        await asyncio.to_thread(frail_redis.start)
+        since = len(other.news[debate_id])
+        await other.hears(debate_id, TurnDelta, 10, since)
+        assert await one.ask("problem") == await other.ask("problem") == ""
+        await other.ask("say", debate_id, "Redis is back.")
+        await other.hears(debate_id, DebateFinished, 30, since)
+        turns = await other.transcript(debate_id)
+        assert turns == await one.transcript(debate_id)
+        spoken = [turn for turn in turns if not turn.from_user]
+        assert [turn.speaker for turn in spoken] == ["seat1", "seat2"] * 6
+        assert kinds(one, debate_id).count("TurnStarted") == 12
+        assert await other.state(alone) == "finished"
+
+
+async def test_both_may_resume_while_redis_is_away_and_no_turn_is_kept_twice(
+    tmp_path: Path, empty_postgres: str, frail_redis: RedisServer
+) -> None:
+    addresses = {"database": empty_postgres, "redis": frail_redis.address()}
+    async with (
+        neighbour(tmp_path / "a", addresses) as one,
+        neighbour(tmp_path / "b", addresses) as other,
+    ):
+        debate_id = await one.start(4)
+        await one.watch(debate_id)
+        await other.watch(debate_id)
+        await other.hears(debate_id, TurnDelta)
+        await asyncio.to_thread(frail_redis.kill)
+        await other.hears(debate_id, DebatePaused)
+        await other.ask("resume", debate_id)
+        await asyncio.sleep(4)
+        await asyncio.to_thread(frail_redis.start)
+        for _ in range(100):
+            states = [await one.state(debate_id), await other.state(debate_id)]
+            if states == ["finished"] * 2:
+                break
+            if "running" not in states:
+                await one.ask("resume", debate_id)
+            await asyncio.sleep(0.3)
+        assert is_whole(await one.transcript(debate_id), 4)
+        assert await one.transcript(debate_id) == await other.transcript(debate_id)
