@@ -26,6 +26,9 @@ LONGEST_SECRET = 200
 BROWSER = "c:"
 """How the owner of a debate begins who is known by a browser's cookie alone."""
 
+GUEST = "guest"
+"""Stands for an owner where a link was opened; nothing is ever theirs."""
+
 
 class Links:
     """Links that let anybody read one debate, and addresses that are one's own history.
@@ -113,7 +116,7 @@ class Links:
             debate = await store.get_debate((works and token and token.debate_id) or "none")
         except NotFound:
             raise _no_link() from None
-        guest = Visitor(owner="", reads=debate.id)
+        guest = Visitor(owner=GUEST, reads=debate.id)
         while len(self._known) >= KNOWN:
             del self._known[next(iter(self._known))]
         self._known[hash] = guest, time.monotonic() + KNOWN_FOR

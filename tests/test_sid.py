@@ -35,6 +35,7 @@ class House:
     app: DebateApp
     guards: AsyncExitStack
     secret: str = "one secret of thirty-two letters."
+    visitors: Visitors | None = None
 
     def __post_init__(self) -> None:
         async def page(scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,7 +44,8 @@ class House:
             await answer_text(send, 200, f"{visitor.owner if visitor else 'nobody'} {query}")
 
         settings = self.app.settings.model_copy(update={"secret": self.secret})
-        guard = Guard(self.app, Visitors(settings, environment={}), environment={})
+        visitors = self.visitors or Visitors(settings, environment={})
+        guard = Guard(self.app, visitors, environment={})
         self._door = guard.stand_before(page, QueueOfNobody())
 
     async def browser(self, network: str = "203.0.113.7") -> httpx.AsyncClient:
@@ -154,6 +156,27 @@ async def test_a_browser_with_debates_of_its_own_is_always_asked(
     led = await browser.get(f"/?sid={sid}", headers=headers)
     assert led.headers["location"] == "/session"
     assert await seen(browser) == visitor.owner
+
+
+async def test_who_has_signed_in_is_not_signed_out_unasked(tmp_path: Path) -> None:
+    async with house_in(tmp_path) as house:
+        provider = {"OAUTH_CLIENT_ID": "a", "OAUTH_CLIENT_SECRET": "b"}
+        provider["OPENID_PROVIDER_URL"] = "http://localhost:9"
+        visitors = Visitors(house.app.settings, environment=provider)
+        _, other = await house.resident()
+        sid = await house.app.links.session(visitor=other)
+        spaces = House(house.app, house.guards, visitors=visitors)
+        browser = await spaces.browser()
+        scope = {"type": "http", "scheme": "http", "headers": []}
+        session, cookie = visitors.begin(scope, "hf:1", "Ann <b>", "")
+        visitors.tokens.put(session.id, "token", 60)
+        name, _, value = cookie.decode().partition(";")[0].partition("=")
+        browser.cookies.set(name, value)
+        assert await seen(browser) == "hf:1"
+        led = await browser.get(f"/?sid={sid}", headers=BY_HAND)
+        assert led.headers["location"] == "/session"
+        assert "Ann &lt;b&gt;" in (await browser.get("/session", headers=PRESSED)).text
+        assert await seen(browser) == "hf:1"
 
 
 @pytest.mark.parametrize(

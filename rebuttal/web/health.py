@@ -40,12 +40,13 @@ class Health:
         self._late.append(time.monotonic() - before - BEAT)
 
     async def report(self) -> tuple[bool, dict[str, object]]:
-        """Whether all is well, and each finding."""
+        """Whether it works, and each finding. ``degraded`` works, and not as it should."""
         lag = max(self._late, default=0.0)
         queue, store = self._queue.works(), await self._reaches_store()
         well = queue and store and lag < self._allowed
         found: dict[str, object] = {"queue": queue, "store": store, "lag_ms": round(lag * 1000)}
-        return well, {"status": "ok" if well else "failing", **found}
+        works = "degraded" if self._app.is_degraded else "ok"
+        return well, {"status": works if well else "failing", **found}
 
     async def _reaches_store(self) -> bool:
         async with self._asking:

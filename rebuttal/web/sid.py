@@ -56,7 +56,7 @@ class SessionInAddress:
         mine = self._mine(asked)
         if mine and mine.owner == owner:
             await _lead(asked, back)
-        elif _opened_by_hand(asked) and not await self._has_debates(mine):
+        elif _opened_by_hand(asked) and not await self._would_lose(asked, mine):
             await _lead(asked, back, self._visitors.bind(asked.scope, owner))
         else:
             pending = Pending(issued=self._browsers.now(), sid=asked.sid)
@@ -72,7 +72,9 @@ class SessionInAddress:
             over = self._cookie.removal(asked.scope)
             await _lead(asked, "/", self._visitors.bind(asked.scope, owner), over)
         else:
-            await _show(asked, 200, choice_page(await self._has_debates(self._mine(asked))))
+            signed_in = self._visitors.session(asked.scope)
+            lost = await self._has_debates(self._mine(asked))
+            await _show(asked, 200, choice_page(lost, signed_in.name if signed_in else ""))
 
     async def _owner(self, sid: str, asked: Request) -> str | None:
         """Whose history it is. Guessing is slowed down as it is for passwords; raises Refused."""
@@ -91,6 +93,10 @@ class SessionInAddress:
         if self._visitors.ticket(asked.scope) is None:
             return None
         return self._visitors.identify(asked.scope, asked.network).visitor
+
+    async def _would_lose(self, asked: Request, mine: Visitor | None) -> bool:
+        signed_in = self._visitors.session(asked.scope) is not None
+        return signed_in or await self._has_debates(mine)
 
     async def _has_debates(self, visitor: Visitor | None) -> bool:
         if visitor is None:

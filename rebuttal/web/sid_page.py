@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from rebuttal.web.sign_in_page import plain_page
 
-
-def choice_page(has_debates: bool) -> str:
-    """The question; ``has_debates``: this browser would lose sight of some of its own."""
-    lost = (
-        """<p>This browser has debates of its own. It will show those of the address instead. To
+_LOST = """<p>This browser has debates of its own. It will show those of the address instead. To
 find them again, first make an address for them, under History.</p>"""
-        if has_debates
-        else ""
-    )
+
+
+def choice_page(has_debates: bool, signed_in: str = "") -> str:
+    """The question; ``has_debates``: this browser would lose sight of some of its own.
+
+    ``signed_in`` is who has signed in here, and will not be any more.
+    """
+    if signed_in:
+        lost = f"<p>You are signed in as <strong>{escape(signed_in)}</strong>; this ends it.</p>"
+    else:
+        lost = _LOST if has_debates else ""
     return plain_page(
         "Open this history here?",
         f"""<p>This address opens a history of debates. What you begin in this browser from then on

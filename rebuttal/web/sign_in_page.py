@@ -14,10 +14,10 @@ STYLE = """\
 body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.5 "Seravek",
   "Gill Sans Nova", Ubuntu, Calibri, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif; }
 main { max-width: 24rem; margin: 0 auto; padding: 12vh 1.25rem 2rem; }
-h1 { font: 600 1.8rem/1.2 "Iowan Old Style", Palatino, "Palatino Linotype", Georgia, serif;
+h1 { font: 600 1.8rem/1.2 "Iowan Old Style", Palatino, "Palatino Linotype", P052, Georgia, serif;
   margin: 0 0 1.5rem; }
 .name { color: var(--soft); font: 600 1rem/1.2 "Iowan Old Style", Palatino, "Palatino Linotype",
-  Georgia, serif; margin: 0 0 .5rem; }
+  P052, Georgia, serif; margin: 0 0 .5rem; }
 label { display: block; color: var(--soft); font-size: .9rem; margin: 1rem 0 .25rem; }
 input { width: 100%; font: inherit; color: inherit; background: var(--field);
   border: 1px solid var(--edge); border-radius: 6px; padding: .6rem .75rem; }
