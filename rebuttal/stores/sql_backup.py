@@ -91,8 +91,9 @@ def _check(backup: Path) -> int:
     if not backup.is_file():
         raise InvalidInput(f"There is no file {backup.name!r}.")
     hint = "It is not a backup that Rebuttal made, or it was damaged."
+    address = f"{backup.absolute().as_uri()}?mode=ro"
     try:
-        with closing(sqlite3.connect(f"{backup.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(address, uri=True)) as connection:
             whole = connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             version = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             count: int = connection.execute("SELECT count(*) FROM debates").fetchone()[0]
