@@ -59,6 +59,7 @@ log = logging.getLogger(__name__)
 
 STAND_BY_AGAIN = 5.0
 """Seconds."""
+REDIS = ("redis://", "rediss://")
 MOST_LISTED = 200
 """Debates that one visitor sees in a list."""
 
@@ -129,6 +130,21 @@ class DebateApp:
     def catalog(self) -> Catalog:
         """Endpoints, models and personas now in force."""
         return self._models.catalog
+
+    @property
+    def keeps_elsewhere(self) -> bool:
+        """Whether the store may go away and come back while debates go on."""
+        return (self.settings.database or "").startswith(REDIS)
+
+    @property
+    def storage_problem(self) -> str:
+        """What visitors have to know about how debates are kept now, in a sentence; or empty."""
+        return self._store.problem if self._store else ""
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether it works, and not as it should."""
+        return bool(self.storage_problem or self._bus.problem)
 
     # --- debates ----------------------------------------------------------------------------------
 
@@ -482,6 +498,12 @@ def _open_bus(settings: Settings) -> Bus:
 
 
 def _open_store(settings: Settings) -> DebateStore:
+    if settings.database and settings.database.startswith(REDIS):
+        from rebuttal.stores.fallback_store import FallbackStore
+
+        hours, turns = settings.redis_keep_hours, settings.redis_keep_turns
+        return FallbackStore.open(settings.database, hours, turns)
+
     from rebuttal.stores.sql import SqlStore  # costs a third of a second: not before the page is up
 
     if settings.database:

@@ -21,6 +21,7 @@ from rebuttal.ui.notice import QUICK, Updates, explained, notice
 from rebuttal.ui.raw import RawBlocks
 from rebuttal.ui.setup import offer_models
 from rebuttal.ui.sharing import build_slip, wire_slip
+from rebuttal.ui.storage import Storage, build_storage, storage_words, wire_storage
 from rebuttal.ui.table import Table, build_table, reopen, wire_table
 from rebuttal.ui.theme import ICON, head, theme
 from rebuttal.ui.tree_view import Sheets, build_sheets
@@ -31,6 +32,7 @@ def build_ui(app: DebateApp, blocks: type[gr.Blocks] = RawBlocks) -> gr.Blocks:
     with blocks(title="Rebuttal", analytics_enabled=False, fill_width=True) as demo:
         top = gr.Markdown(masthead(app.settings.profile), container=False, elem_classes="top")
         problem = notice()
+        storage = build_storage(app)
         with gr.Tabs(selected="debate", elem_classes="tabs") as tabs:
             tables = []
             for mode in MODES:
@@ -50,8 +52,9 @@ def build_ui(app: DebateApp, blocks: type[gr.Blocks] = RawBlocks) -> gr.Blocks:
         wire_history_tab(app, tabs, history_tab, history, tables)
         wire_insight_tab(app, insight_tab, numbers)
         wire_slip(app, slip)
+        wire_storage(app, storage)
         wire_models_tab(app, models_tab, shelf, [table.setup for table in tables])
-        _wire_load(app, demo, Front(top, problem, tabs, sheets), tables)
+        _wire_load(app, demo, Front(top, problem, storage, tabs, sheets), tables)
     # As queue(api_open=False) would, which builds the whole server app a second time.
     demo.api_open = False
     return demo
@@ -82,6 +85,7 @@ class Front:
 
     masthead: gr.Markdown
     notice: gr.Markdown
+    storage: Storage
     tabs: gr.Tabs
     sheets: Sheets
     """Open over them."""
@@ -92,6 +96,7 @@ def _wire_load(app: DebateApp, demo: gr.Blocks, front: Front, tables: list[Table
         """Show the debate of the address bar, if there is one; it needs no model's server."""
         updates: Updates = {table.request: new_id() for table in tables}
         updates[front.masthead] = masthead(app.settings.profile, visitor)
+        updates |= await storage_words(app, front.storage, visitor)
         if asked.debate:
             mode, shown = await reopen(app, tables, asked.debate, visitor)
             updates |= {front.tabs: gr.update(selected=mode.key), **shown}
@@ -106,7 +111,7 @@ def _wire_load(app: DebateApp, demo: gr.Blocks, front: Front, tables: list[Table
             updates |= offer_models(table.setup, states, seated=first)
         return updates | offer_to_branch(front.sheets.branch, states)
 
-    opened = [front.notice, front.masthead, front.tabs]
+    opened = [front.notice, front.storage.words, front.masthead, front.tabs]
     opened += [component for table in tables for component in table.opened]
     models = [card.model for table in tables for card in table.setup.cards]
     models += [chair.model for chair in front.sheets.branch.chairs]
