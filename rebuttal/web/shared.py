@@ -14,20 +14,21 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from rebuttal.app import DebateApp
 from rebuttal.errors import NotFound, RebuttalError
-from rebuttal.export.page import STYLE
 from rebuttal.records import Id, Record, Visitor
 from rebuttal.web import bodies
 from rebuttal.web.asgi import Send, answer, answer_json
-from rebuttal.web.feed import Feed, Piece
 from rebuttal.web.files import attachment, file_name
 from rebuttal.web.request import Request
 from rebuttal.web.streams import Stream, Streams, abort_of
+
+if TYPE_CHECKING:
+    from rebuttal.web.feed import Feed, Piece
 
 log = logging.getLogger(__name__)
 
@@ -61,18 +62,12 @@ class Shared:
         self._app = app
         self._intake = intake
         self._streams = streams
-        style = (STYLE + (HERE / "shared.css").read_text("utf-8")).encode()
-        script = (HERE / "shared.js").read_bytes()
-        page = (HERE / "shared.html").read_text("utf-8")
-        mark = hashlib.sha256(style + script).hexdigest()[:12]
-        self._files = {
-            "/shared": ("text/html", page.replace("MARK", mark).encode()),
-            "/shared/page.css": ("text/css", style),
-            "/shared/page.js": ("text/javascript", script),
-        }
+        self._files: dict[str, tuple[str, bytes]] = {}
 
     async def file(self, asked: Request) -> None:
         """One of the page's files, the same for everybody."""
+        if not self._files:
+            self._files = await asyncio.to_thread(_files)
         kind, body = self._files[asked.path]
         asked.keep = asked.path != "/shared"
         headers = [(b"content-type", f"{kind}; charset=utf-8".encode())]
@@ -86,7 +81,7 @@ class Shared:
         if wish is None:
             return
         guest = await self._app.links.guest(wish.token)
-        feed = Feed(*await self._app.links.read(guest))
+        feed = await self._feed(guest)
         # By the network alone: whoever reads is nobody yet.
         with self._streams.held(Stream("", asked.network, abort_of(asked.scope))):
             await _send_events(asked, self._pieces(wish, guest, feed))
@@ -105,7 +100,7 @@ class Shared:
                     for event in batch:
                         news = feed.take(event)
                         if news is None:
-                            feed = Feed(*await links.read(guest))
+                            feed = await self._feed(guest)
                             news = feed.whole()
                         pieces += news
                     yield pieces
@@ -135,9 +130,29 @@ class Shared:
         text = await self._app.export(guest.reads, wish.format, visitor=guest)
         await attachment(asked.send, file_name(debate, wish.format), text.encode("utf-8"))
 
+    async def _feed(self, guest: Visitor) -> Feed:
+        from rebuttal.web.feed import Feed  # its parser takes 0.1 s: not before the page is up
+
+        return Feed(*await self._app.links.read(guest))
+
     async def _read(self, asked: Request, kind: type[bodies.Wish]) -> bodies.Wish | None:
         body = await self._intake.read(asked.scope, asked.receive)
         return None if body is None else bodies.parse(body, kind)
+
+
+def _files() -> dict[str, tuple[str, bytes]]:
+    """What the page consists of, with its kind; the page names the others by what they hold."""
+    from rebuttal.export.page import STYLE
+
+    style = (STYLE + (HERE / "shared.css").read_text("utf-8")).encode()
+    script = (HERE / "shared.js").read_bytes()
+    page = (HERE / "shared.html").read_text("utf-8")
+    mark = hashlib.sha256(style + script).hexdigest()[:12]
+    return {
+        "/shared": ("text/html", page.replace("MARK", mark).encode()),
+        "/shared/page.css": ("text/css", style),
+        "/shared/page.js": ("text/javascript", script),
+    }
 
 
 async def _send_events(asked: Request, batches: AsyncGenerator[list[Piece], None]) -> None:
