@@ -114,7 +114,7 @@ class RedisStore(RedisHistory):
             case "taken":
                 raise InvalidInput(f"a turn {turn.id!r} is kept already")
         if answer[0] == "ok" and int(answer[1]) > self.keep_turns:
-            await self._fold(debate_id)
+            await self.fold(debate_id)
 
     async def get_turns(self, debate_id: str) -> tuple[Turn, ...]:
         tree = await self._seen(debate_id)
@@ -145,10 +145,10 @@ class RedisStore(RedisHistory):
             if await self._put(tree, gone=gone):
                 return
 
-    async def _fold(self, debate_id: str) -> None:
+    async def fold(self, debate_id: str) -> None:
         """Let go of turns that are too many; after the next turn where somebody else writes now."""
         tree = await self.tree(debate_id)
-        if tree is None:
+        if tree is None or len(tree.turns) <= self.keep_turns:
             return
         folded = fold(tree.kept.debate, tree.turns, self.keep_turns)
         left = {turn.id: turn for turn in folded}

@@ -49,6 +49,7 @@ class WriteBack(RedisStore):
             tree = await self._there(debate_id)
             if tree is None or await self._grows(tree, turn):
                 await self._go_on(tree, turn.id, turn.parent_id, finished)
+                await self.fold(debate_id)
                 return
         raise self._too_busy(debate_id)
 
