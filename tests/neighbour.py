@@ -1,7 +1,7 @@
 """A DebateApp as a process of its own, driven over pipes: python -m tests.neighbour FOLDER WORDS.
 
 A line of JSON in is a method of the app with its arguments; one out is its answer, or news of a
-debate that is watched. Its model says WORDS words a turn, ten a second, no turn like another.
+debate that is watched. Its model says WORDS words a turn, twenty a second, no turn like another.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,14 @@ from pydantic import TypeAdapter
 from rebuttal.app import DebateApp
 from rebuttal.errors import RebuttalError
 from rebuttal.events import DebateEvent
-from rebuttal.providers.scripted import ScriptedModel
+from rebuttal.providers.base import Chunk, Message, Options
 from rebuttal.records import OPERATOR, Turn, Visitor
 from rebuttal.settings import load_settings
 from tests.debates import CYNIC_AND_RATIONAL
 from tests.stores import ROOT
 
 EVENT: TypeAdapter[DebateEvent] = TypeAdapter(DebateEvent)
-LINES = 400
-PACE = 0.1
+PACE = 0.05
 
 
 class Refused(Exception):
@@ -84,12 +83,13 @@ class Neighbour:
         within: float = 10.0,
         since: int = 0,
         of: Callable[[Any], bool] = lambda _: True,
+        after: float = 0.0,
     ) -> float:
-        """The moment at which an event of that kind was heard; waits for it."""
+        """The moment, later than ``after``, at which an event of that kind was heard; waits."""
         end = time.monotonic() + within
         while True:
             for at, event in self.news[debate_id][since:]:
-                if isinstance(event, kind) and of(event):
+                if at > after and isinstance(event, kind) and of(event):
                     return at
             heard = [type(event).__name__ for _, event in self.news[debate_id][since:]]
             assert time.monotonic() < end, f"no {kind.__name__} in {heard}"
@@ -141,7 +141,7 @@ class Neighbour:
 
 @asynccontextmanager
 async def neighbour(
-    folder: Path, addresses: Mapping[str, str], words: int = 12, **settings: str
+    folder: Path, addresses: Mapping[str, str], words: int = 16, **settings: str
 ) -> AsyncIterator[Neighbour]:
     """Such a process, from when it stands by."""
     named = {"DATABASE": addresses["database"], "REDIS": addresses["redis"], **settings}
@@ -165,10 +165,25 @@ async def neighbour(
 # --- inside the process ---------------------------------------------------------------------------
 
 
-def model(words: int) -> ScriptedModel:
-    """Says what nobody else says."""
-    lines = [" ".join(secrets.token_hex(3) for _ in range(words)) + "." for _ in range(LINES)]
-    return ScriptedModel(lines, delay=PACE, repeat=True)
+class Clock:
+    """A ChatModel that says, in each word, when it says it: a sentence that nobody else says."""
+
+    def __init__(self, words: int) -> None:
+        self._words = words
+
+    async def context(self) -> int:
+        """Tokens."""
+        return 100_000
+
+    async def stream(
+        self, messages: Sequence[Message], options: Options
+    ) -> AsyncGenerator[Chunk, None]:
+        """See ChatModel."""
+        for number in range(self._words):
+            await asyncio.sleep(PACE)
+            end = "." if number == self._words - 1 else " "
+            yield Chunk(text=f"{secrets.token_hex(6)}-{time.monotonic_ns() // 1000}{end}")
+        yield Chunk(finish="stop")
 
 
 class Inside:
@@ -232,7 +247,7 @@ def say(line: dict[str, Any]) -> None:
 async def main(folder: Path, words: int) -> None:
     """Serve until standard input ends, or SIGTERM comes."""
     settings = load_settings(data=folder, cache=folder, offline=True)
-    async with DebateApp(settings, chat_models={"Scripted": model(words)}) as app:
+    async with DebateApp(settings, chat_models={"Scripted": Clock(words)}) as app:
         listening = asyncio.create_task(Inside(app).listen())
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, listening.cancel)
         with suppress(asyncio.CancelledError):

@@ -108,7 +108,7 @@ class RedisBus:
         for at, entry in news:
             self._followed[debate_id] = at
             self._hear(debate_id, entry["entry"])
-        await self._send(self.name, {"wake": ""})  # so that the read in progress begins anew
+        self._wake()
 
     def unfollow(self, debate_id: str) -> None:
         """See Bus."""
@@ -151,7 +151,12 @@ class RedisBus:
     def let_go(self, lease: _Lease) -> None:
         """It is given back."""
         if self.has(lease):
-            del self._claims[lease.debate_id]
+            self._unclaim(lease.debate_id)
+
+    def said(self, debate_id: str, at: str) -> None:
+        """What this process has told itself up to there it need not hear."""
+        if debate_id in self._followed:
+            self._followed[debate_id] = at
 
     # --- inside -----------------------------------------------------------------------------------
 
@@ -204,7 +209,8 @@ class RedisBus:
         """Wait for news and messages, for a while."""
         if self.problem:
             return
-        asked, inbox = dict(self._followed), _key("inbox", self.name)
+        others = (one for one in self._followed.items() if one[0] not in self._claims)
+        asked, inbox = dict(others), _key("inbox", self.name)
         streams = {_key("news", debate_id): at for debate_id, at in asked.items()}
         # The inbox last: whoever gets an answer has heard what was said before it.
         read = self._redis.xread({**streams, inbox: self._read_inbox}, count=500, block=BLOCK)
@@ -273,8 +279,18 @@ class RedisBus:
 
     def _lose(self, debate_id: str) -> None:
         assert self._member
-        if self._claims.pop(debate_id, None):
+        if debate_id in self._claims:
+            self._unclaim(debate_id)
             self._member.lose(debate_id)
+
+    def _unclaim(self, debate_id: str) -> None:
+        """Others may speak now: hear them."""
+        del self._claims[debate_id]
+        self._wake()
+
+    def _wake(self) -> None:
+        """Have the read in progress begin anew, since it should listen to more."""
+        self._begin(self._send(self.name, {"wake": ""}))
 
     async def _script(self, script: str, *arguments: str) -> Any:
         """What it returns; None where Redis is away."""
@@ -347,6 +363,8 @@ class _Lease:
     async def post(self, entry: str, *, whole: bool) -> bool:
         """See Claim."""
         at = await self._bus.script_for(self, scripts.POST, entry, self._whole[0])
+        if at:
+            self._bus.said(self.debate_id, at)
         if at and whole:
             self._whole = self._whole[1], at
         return bool(at)
