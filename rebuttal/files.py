@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from rebuttal.access import Access
 from rebuttal.errors import InvalidInput, NotAllowed, NotFound, StoreError
@@ -23,7 +23,7 @@ from rebuttal.wish import kept_text, spoken_text
 PAGE = 200
 """Debates of a history that are listed at a time."""
 IN_MEMORY = 2**20
-"""Bytes of an import up to which it needs no place on the disk."""
+"""Bytes of an import up to which it needs no place on the disk, where it is gone when closed."""
 AT_ONCE = 2
 """Imports that are read at the same time; further ones wait with their file on the disk."""
 
@@ -103,20 +103,20 @@ class Files:
                 return
 
     @asynccontextmanager
-    async def _received(self, source: AsyncIterable[bytes] | Path) -> AsyncIterator[BinaryIO]:
+    async def _received(self, source: AsyncIterable[bytes] | Path) -> AsyncIterator[IO[bytes]]:
         """The whole of ``source`` as a file to read; no more of it than may come in."""
         most = self._access.settings.max_import_kib * 1024
         if isinstance(source, Path):
             with _opened(source, most) as file:
                 yield file
             return
-        with _spool() as file:
+        with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
             size = 0
             async for piece in source:
                 size += len(piece)
                 if size > most:
                     raise too_large(most)
-                file.write(piece)
+                _put(piece, file)
             yield file
 
 
@@ -129,7 +129,7 @@ def _kept_texts(there: Iterable[Whole]) -> dict[str, str]:
 
 
 @contextmanager
-def _opened(file: Path, most: int) -> Iterator[BinaryIO]:
+def _opened(file: Path, most: int) -> Iterator[IO[bytes]]:
     try:
         with file.open("rb") as opened:
             if os.fstat(opened.fileno()).st_size > most:
@@ -139,12 +139,9 @@ def _opened(file: Path, most: int) -> Iterator[BinaryIO]:
         raise InvalidInput(f"{file.name!r} cannot be read: {exc.strerror}.") from None
 
 
-@contextmanager
-def _spool() -> Iterator[BinaryIO]:
-    """In memory while it is small, else on the disk and gone when it is closed."""
+def _put(piece: bytes, file: IO[bytes]) -> None:
     try:
-        with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
-            yield file  # type: ignore[misc]
+        file.write(piece)
     except OSError as exc:
         raise StoreError(
             f"The file cannot be kept while it is read: {exc.strerror}.",

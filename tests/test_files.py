@@ -20,8 +20,8 @@ from rebuttal.providers.scripted import Line, ScriptedModel
 from rebuttal.records import OPERATOR, Search, Visitor
 from tests.branched import branched
 from tests.debates import CYNIC_AND_RATIONAL, scripted_app, watch_to_rest
+from tests.documents import in_zip, mutated, without_ids
 from tests.paying import ANN, BOB, public_app
-from tests.test_import import in_zip, mutated, without_ids
 
 SAYS = ["Tea is calm.", "Coffee is awake.", "Calm wins.", "No rest wins."]
 GUEST = Visitor(owner="", reads="somebody's")

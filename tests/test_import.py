@@ -5,11 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
-import struct
-import warnings
-import zipfile
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -21,57 +17,13 @@ from rebuttal.document import json_of
 from rebuttal.errors import InvalidInput
 from rebuttal.export import EXPORT_FORMATS, export_debate
 from rebuttal.export.history import HistoryZip
-from rebuttal.intake.archive import MOST_ENTRIES
-from rebuttal.intake.debates import Arrivals, Whole
+from rebuttal.intake.debates import Arrivals
 from rebuttal.line import line_to
 from rebuttal.material import clean
 from rebuttal.records import Turn
-from rebuttal.settings import Settings, load_settings
 from tests.branched import branched, said
+from tests.documents import LIMITS, NOW, changed, in_zip, mutated, only, taken, without_ids, zipped
 from tests.hostile import HOSTILE
-
-NOW = datetime(2026, 11, 21, tzinfo=UTC)
-LIMITS = load_settings(max_import_kib=512)
-
-
-def taken(data: bytes | str, settings: Settings = LIMITS) -> list[Whole]:
-    """What an import makes of it."""
-    file = io.BytesIO(data if isinstance(data, bytes) else data.encode())
-    return list(Arrivals(file, settings, "c:me", NOW))
-
-
-def only(data: bytes | str) -> Whole:
-    (whole,) = taken(data)
-    return whole
-
-
-def without_ids(document: str) -> dict[str, Any]:
-    """The document less the three fields that an import changes."""
-    whole: dict[str, Any] = json.loads(document)
-    for field in ("id", "imported_at", "rerun_of"):
-        whole["debate"].pop(field, None)
-    return whole
-
-
-def changed(change: Callable[[dict[str, Any]], object]) -> str:
-    whole = json.loads(json_of(*branched()))
-    change(whole)
-    return json.dumps(whole)
-
-
-def zipped(*entries: tuple[str, bytes | str], packed: int = zipfile.ZIP_DEFLATED) -> bytes:
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of names that are there twice
-        with zipfile.ZipFile(file, "w", packed) as archive:
-            for name, text in entries:
-                archive.writestr(name, text)
-    return file.getvalue()
-
-
-def in_zip(*texts: str) -> bytes:
-    return zipped(*((f"debates/{number}.json", text) for number, text in enumerate(texts)))
-
 
 # --- what comes back ------------------------------------------------------------------------------
 
@@ -274,135 +226,7 @@ def test_an_error_in_a_zip_names_the_document_and_cannot_act_on_a_terminal() -> 
     assert refused.value.message.isprintable()
 
 
-# --- zips that attack -----------------------------------------------------------------------------
-
-
-def test_a_bomb_is_refused_while_it_unpacks() -> None:
-    bomb = zipped(("a.json", b" " * 64 * 2**20))
-    assert len(bomb) < 70_000
-    with pytest.raises(InvalidInput, match=r"more than 0\.5 MiB"):
-        taken(bomb)
-
-
-def test_bytes_are_counted_over_all_documents_of_a_zip() -> None:
-    text = json_of(*branched())
-    fits = LIMITS.max_import_kib * 1024 // len(text)
-    assert len(taken(in_zip(*[text] * fits))) == fits
-    with pytest.raises(InvalidInput, match="more than"):
-        taken(in_zip(*[text] * (fits + 1)))
-
-
-def test_what_is_not_read_is_not_unpacked() -> None:
-    bomb = ("a.md", b" " * 64 * 2**20)
-    assert len(taken(zipped(bomb, ("a.json", json_of(*branched()))))) == 1
-
-
-@pytest.mark.parametrize("packed", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_a_zip_packed_in_a_way_that_cannot_be_unpacked_in_pieces_is_refused(packed: int) -> None:
-    with pytest.raises(InvalidInput, match="not read here"):
-        taken(zipped(("a.json", json_of(*branched())), packed=packed))
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("../a.json", "/a.json", "a/../../b.json", "..", "C:\\a.json", "c:a.json", "a\\b.json"),
-        *("a.zip", "a.py", "a", "a.json/../../b.json", "x" * 600 + ".json"),
-    ],
-)
-def test_a_name_that_no_export_has_is_refused(name: str) -> None:
-    with pytest.raises(InvalidInput, match=r"in the zip|is no debate"):
-        taken(zipped((name, json_of(*branched()))))
-
-
-def test_two_entries_of_one_name_are_refused() -> None:
-    with pytest.raises(InvalidInput, match=r"2 entries called 'a\.json'"):
-        taken(zipped(*[("a.json", json_of(*branched()))] * 2))
-
-
-def test_a_link_is_refused() -> None:
-    entry = zipfile.ZipInfo("a.json")
-    entry.external_attr = 0o120777 << 16
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(entry, "/etc/passwd")
-    with pytest.raises(InvalidInput, match="is a link"):
-        taken(file.getvalue())
-
-
-HEADERS: dict[str, tuple[bytes, int, bytes]] = {
-    "encrypted": (b"PK\x01\x02", 8, b"\x01"),
-    "smaller than it is": (b"PK\x01\x02", 24, struct.pack("<I", 10)),
-    "begins elsewhere": (b"PK\x01\x02", 42, struct.pack("<I", 2**31)),
-    "another checksum": (b"PK\x01\x02", 16, b"\0\0\0\0"),
-    "a directory elsewhere": (b"PK\x05\x06", 12, struct.pack("<II", 2**31, 2**31)),
-    "a directory of nothing": (b"PK\x05\x06", 12, struct.pack("<I", 0)),
-}
-
-
-@pytest.mark.parametrize(("sign", "at", "lie"), HEADERS.values(), ids=HEADERS.keys())
-def test_a_header_that_lies_ends_in_words(sign: bytes, at: int, lie: bytes) -> None:
-    data = bytearray(zipped(("a.json", json_of(*branched()))))
-    begin = data.rfind(sign) + at
-    data[begin : begin + len(lie)] = lie
-    with pytest.raises(InvalidInput, match=r"broken|encrypted|no debate"):
-        taken(bytes(data))
-
-
-def test_a_million_entries_are_refused_before_an_object_is_made_of_each() -> None:
-    entry = b"PK\x01\x02" + bytes(42)
-    flood = b"PK\x03\x04" + entry * (MOST_ENTRIES + 1)
-    count = struct.pack("<HHIIH", 65535, 65535, len(entry) * (MOST_ENTRIES + 1), 4, 0)
-    with pytest.raises(InvalidInput, match="entries"):
-        taken(flood + b"PK\x05\x06\0\0\0\0" + count)
-
-
-def test_what_a_mac_adds_to_a_zip_does_no_harm() -> None:
-    extra = [("__MACOSX/._a.json", "x"), ("home/.DS_Store", "x"), ("home/", "")]
-    assert len(taken(zipped(*extra, ("home/a.json", json_of(*branched()))))) == 1
-
-
 # --- whatever comes -------------------------------------------------------------------------------
-
-NASTY: tuple[Any, ...] = (
-    *(None, True, -1, 0, 1e999, float("nan"), 10**30, 2**63, 0.5, [], {}, [[]], {"a": 1}),
-    *("", "user", "\0", "\ud800", "\u202e", "a\nb", "../x", "t1", "t12", "t999", "lost"),
-    *("x" * 9000, "2026-11-20T12:00:00", "9999-12-31T23:59:59-14:00", "\x1b[31m"),
-)
-
-
-def mutated(chance: random.Random) -> bytes:
-    """A document or a zip with something wrong in it, in its bytes or in its values."""
-    text = json_of(*branched())
-    if chance.random() < 0.4:
-        data = bytearray(text.encode() if chance.random() < 0.5 else in_zip(text, text))
-        for _ in range(chance.randint(1, 8)):
-            at = chance.randrange(len(data))
-            data[at : at + chance.choice([0, 1, 1, 50])] = chance.randbytes(chance.randint(0, 9))
-        return bytes(data)
-    whole = json.loads(text)
-    for _ in range(chance.randint(1, 3)):
-        _spoil(whole, chance)
-    bad = json.dumps(whole)
-    return in_zip(text, bad) if chance.random() < 0.3 else bad.encode()
-
-
-def _spoil(value: Any, chance: random.Random) -> None:
-    """Change, drop or add something somewhere below ``value``."""
-    keys = list(value) if isinstance(value, dict) else list(range(len(value)))
-    if not keys:
-        return
-    key = chance.choice(keys)
-    if isinstance(value[key], dict | list) and value[key] and chance.random() < 0.85:
-        _spoil(value[key], chance)
-    elif chance.random() < 0.6:
-        value[key] = chance.choice(NASTY)
-    elif chance.random() < 0.5:
-        del value[key]
-    elif isinstance(value, dict):
-        value[chance.choice(["x", "owner", "own_keys", "finished", "\x1b"])] = chance.choice(NASTY)
-    else:
-        value.append(value[key])
 
 
 def test_of_three_thousand_spoilt_files_each_is_a_debate_or_refused_in_words() -> None:
