@@ -20,7 +20,7 @@ from rebuttal.ui import build_ui
 from rebuttal.ui.server import free_port
 from tests.served import serving
 
-FIELDS = {"textbox", "dropdown", "slider", "checkbox", "number"}
+FIELDS = {"textbox", "dropdown", "slider", "checkbox", "number", "radio"}
 
 
 @pytest.fixture(scope="module")
@@ -84,14 +84,14 @@ def test_a_typed_key_is_hidden_and_only_strangers_are_asked_for_one(
     keys = [props for props in components(config, "textbox") if props["label"] == "Key"]
     assert {props["type"] for props in keys} == {"password"}
     folded = [p for p in components(config, "accordion") if "key" in p["label"]]
-    assert len(folded) == 6
+    assert len(folded) == 7
     assert not any(props["visible"] for props in folded)
 
 
 def test_every_field_has_a_label(config: dict[str, Any]) -> None:
     for kind in FIELDS:
         assert all(props["label"] for props in components(config, kind)), kind
-    assert len(components(config, "dropdown")) == 2 * (1 + 2 + 6) + 3 * 3 + 2 + 3
+    assert len(components(config, "dropdown")) == 2 * (1 + 2 + 6) + 3 * 3 + 2 + 3 + 2 * 6 + 2 + 2
 
 
 def test_rounds_go_from_one_to_ten_and_begin_with_three(config: dict[str, Any]) -> None:
@@ -100,6 +100,7 @@ def test_rounds_go_from_one_to_ten_and_begin_with_three(config: dict[str, Any]) 
         (1, 10, 1, False),
         (1, 10, 1, False),
         (1, 10, 3, True),
+        (1, 10, 1, True),
     ]
 
 
