@@ -23,13 +23,15 @@ MEDIA = "img, picture, video, audio, source, svg, math, canvas, link, frame, .ka
 ACTS = """
 () => [...document.querySelectorAll('.prose, .md')].flatMap((prose) => [
   ...[...prose.querySelectorAll('%s')]
-    .filter((e) => !e.closest('button.copy_code_button, .code_wrap > button'))
+    .filter((e) => !e.closest('button.copy_code_button, .code_wrap > button, button.do, button.act'
+                              + ', button.take, .import, .renaming'))
     .map((e) => e.outerHTML.slice(0, 90)),
   ...[...prose.querySelectorAll('*')].flatMap((e) => [...e.attributes]
     .filter((a) => a.name.startsWith('on') || a.name === 'id'
                    || (a.name === 'style' && !/^--/.test(a.value))
                    || (['href', 'src', 'action', 'xlink:href'].includes(a.name)
-                       && !/^(https?:|mailto:|\\?debate=|\\/\\?)/i.test(a.value)))
+                       && !/^(https?:|mailto:|\\?debate=|\\/\\?)/i.test(a.value)
+                       && !/^(debates\\/|history.zip$|shared#)/.test(a.value)))
     .map((a) => `${e.tagName} ${a.name}=${a.value.slice(0, 60)}`)),
 ])
 """
@@ -139,5 +141,38 @@ def walk_through(page: Page, seen: Seen) -> None:
     page.get_by_role("tab", name="Models").click()
     expect(page.locator(".shelf:visible").first).to_contain_text("onerror=alert(1)")
     seen.look(page)
+    walk_through_history(page, seen)
     assert page.title() == "Rebuttal"
     expect(page.locator("body")).to_be_visible()
+
+
+def walk_through_history(page: Page, seen: Seen) -> None:
+    """Look at topic, excerpt and title in the list, at what is told and shared, at the numbers."""
+    page.get_by_role("tab", name="History").click()
+    expect(page.locator("li.kept")).to_have_count(1)
+    seen.look(page)
+    page.get_by_label("Search the debates").fill("onerror svg img form")
+    expect(page.locator("li.kept mark").first).to_be_visible()
+    seen.look(page)
+    for saying in sayings(f"http://{HOST}:9")[:12]:
+        page.locator("li.kept summary").click()
+        page.get_by_role("button", name="Rename").click()
+        page.get_by_label("Its new name").fill(saying.replace("\0", "")[:190])
+        page.keyboard.press("Enter")
+        expect(page.get_by_label("Its new name")).to_have_count(0)
+        seen.look(page)
+    page.locator("li.kept summary").click()
+    page.get_by_role("button", name="Share").locator("visible=true").last.click()
+    page.get_by_role("button", name="for a day").click()
+    expect(page.locator(".slip a.secret")).to_be_visible()
+    seen.look(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("tab", name="Insight").click()
+    page.get_by_label("A year").check()
+    expect(page.locator(".plot .key")).to_contain_text("<img src=")
+    seen.look(page)
+    page.get_by_role("tab", name="History").click()
+    page.locator("li.kept summary").click()
+    page.get_by_role("button", name="Delete", exact=False).locator("visible=true").first.click()
+    expect(page.locator(".block.told")).to_contain_text("Deleted")
+    seen.look(page)

@@ -19,9 +19,12 @@ import rebuttal.ui
 from rebuttal.app import DebateApp
 from rebuttal.catalog import Catalog, load_catalog
 from rebuttal.errors import InvalidInput, NotAllowed
+from rebuttal.files import Files
+from rebuttal.history import History
+from rebuttal.links import Links
 from rebuttal.records import OPERATOR, Visitor
 from rebuttal.settings import HOME, load_settings
-from rebuttal.ui import entries
+from rebuttal.ui import branch_entries, entries, history_entries
 from rebuttal.ui.entries import Entry, Form, House, Look, Note, Opened, Start, Ticket
 from rebuttal.ui.notice import visitor_of
 from rebuttal.ui.own_key import receivers
@@ -32,6 +35,11 @@ ID = "A-debate_of-Alice"
 SEAT = ["cynic", "SmolLM2", "for", "Be brief.", 0.5]
 START = ["Cats?", 2, "", "", 3, "English", "token", *SEAT, *SEAT]
 KEY = "sk-canary-0123456789abcdef"
+SEEN_BY_ALL = {
+    *("catalog", "catalog_problem", "close", "speaking", "keep_tidy", "stand_by"),
+    *("keeps_elsewhere", "storage_problem"),
+}
+"""What is asked for nobody in particular."""
 
 FORGED: list[Any] = [
     *(None, True, 0, -1, 1e308, float("nan"), 10**40, "", "x" * 9000, "\ud83d", "a\0b", ID),
@@ -53,7 +61,9 @@ def public(catalog: Catalog) -> House:
 
 
 def kinds() -> list[type[Entry]]:
-    found = [kind for _, kind in inspect.getmembers(entries, inspect.isclass)]
+    rooms = (entries, history_entries, branch_entries)
+    named = {kind for room in rooms for _, kind in inspect.getmembers(room, inspect.isclass)}
+    found = sorted(named, key=lambda kind: kind.__name__)
     return [kind for kind in found if issubclass(kind, Entry) and kind is not Entry]
 
 
@@ -185,16 +195,27 @@ def test_who_was_not_found_is_nobody_but_at_this_machine(tmp_path: Path) -> None
     assert visitor_of({"rebuttal.visitor": bob}, local) is bob
 
 
+METHODS = {
+    name: {n for n in vars(part) if n[0] != "_"} - SEEN_BY_ALL
+    for name, part in (
+        ("app", DebateApp),
+        ("history", History),
+        ("links", Links),
+        ("files", Files),
+    )
+}
+"""What the app does, and its parts."""
+
+
 def asks(tree: ast.AST) -> Iterator[tuple[ast.Attribute, ast.Call | None]]:
     """Each use of a method of the app, with the call that it is a part of."""
-    methods = {n for n in vars(DebateApp) if n[0] != "_"} - {"catalog", "catalog_problem", "close"}
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     for node in ast.walk(tree):
-        if not (isinstance(node, ast.Attribute) and node.attr in methods):
+        if not isinstance(node, ast.Attribute):
             continue
         owner = node.value
         name = owner.id if isinstance(owner, ast.Name) else getattr(owner, "attr", "")
-        if name.lstrip("_") == "app":
+        if node.attr in METHODS.get(name.lstrip("_"), ()):
             yield node, next((c for c in calls if c.func is node or node in c.args), None)
 
 
@@ -213,11 +234,18 @@ def test_no_handler_asks_the_app_without_saying_for_whom() -> None:
     assert {name: lines for name, lines in found.items() if lines} == {}
     used = {node.attr for f in files for node, _ in asks(ast.parse(f.read_text()))}
     assert {"start", "say", "stop", "watch", "export", "pull", "models"} <= used
+    assert {"find", "delete", "tallies", "make", "revoke"} <= used
 
 
 @pytest.mark.parametrize(
     "planted",
-    ["app.stop(debate_id)", "self._app.debate(x, owner=y)", "to_thread(app.reload_catalog)"],
+    [
+        "app.stop(debate_id)",
+        "self._app.debate(x, owner=y)",
+        "to_thread(app.reload_catalog)",
+        "app.history.find(search)",
+        "app.links.make(debate_id, 7)",
+    ],
 )
 def test_a_handler_that_forgets_the_visitor_is_found(planted: str) -> None:
     assert visitorless(planted) == [1]

@@ -114,8 +114,8 @@ def _row(found: Found, shown: Shown) -> str:
     if debate.title:
         cut = name_of(debate.model_copy(update={"title": None}))
         topic = f'<p class="topic">{marked_line(cut, shown.text)}</p>'
-    excerpt = ""
-    if found.excerpt:
+    excerpt, shown_already = "", f"{debate.title or ''} {debate.topic[:LONGEST_TITLE]}"
+    if found.excerpt.strip("…") not in " ".join(shown_already.split()):
         excerpt = f'<p class="excerpt">{marked_line(found.excerpt, shown.text)}</p>'
     pin = '<span class="pin">Pinned</span> ' if debate.pinned else ""
     return (
