@@ -134,8 +134,7 @@ def excerpt(text: str, looked_for: Wanted) -> str:
 
 
 def _place(text: str, looked_for: Wanted) -> int | None:
-    folded = text.translate(_FOLDING).replace("\0", "")
-    if not any(word in folded for word in (*looked_for.words, looked_for.beginning) if word):
+    if not any(map(looked_for.matches, words(text))):
         return None
     for chunk in re.finditer(r"\S+", text):
         matching = [word for word in words(chunk[0]) if looked_for.matches(word)]

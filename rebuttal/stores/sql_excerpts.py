@@ -12,6 +12,12 @@ from rebuttal.words import Wanted, excerpt
 
 AT_ONCE = 10
 """Turns that are read at once; the words seldom stand further behind."""
+_TEXTS = (
+    sa.select(TURNS.c.seq, TURNS.c.text)
+    .where(TURNS.c.debate_id == sa.bindparam("debate"), TURNS.c.seq > sa.bindparam("last"))
+    .order_by(TURNS.c.seq)
+    .limit(AT_ONCE)
+)
 
 
 def excerpts(
@@ -33,13 +39,7 @@ def _texts(connection: sa.Connection, debate: Debate) -> Iterator[str]:
     yield from filter(None, (debate.title, debate.topic))
     last = 0
     while True:
-        query = (
-            sa.select(TURNS.c.seq, TURNS.c.text)
-            .where(TURNS.c.debate_id == debate.id, TURNS.c.seq > last)
-            .order_by(TURNS.c.seq)
-            .limit(AT_ONCE)
-        )
-        rows = connection.execute(query).all()
+        rows = connection.execute(_TEXTS, {"debate": debate.id, "last": last}).all()
         yield from (row.text for row in rows)
         if len(rows) < AT_ONCE:
             return
