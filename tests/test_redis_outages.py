@@ -340,6 +340,20 @@ async def test_closing_writes_back_what_redis_takes(frail_redis: RedisServer) ->
     await again.close()
 
 
+async def test_closing_says_what_is_lost_when_redis_stays_away(frail_redis: RedisServer) -> None:
+    store = opened(frail_redis)
+    await begin(store)
+    frail_redis.kill()
+    await store.get_debate("d")
+    await add(store, "t1")
+    with pytest.raises(StoreError, match="lost"):
+        await store.close()
+    await store.close()
+    for call in (store.get_debate("d"), store.ledger.halted(), begin(store, "new")):
+        with pytest.raises(StoreError, match="closed"):
+            await call
+
+
 async def test_a_hundred_at_once_wait_for_a_stuck_redis_together(
     frail_redis: RedisServer, here: FallbackStore
 ) -> None:

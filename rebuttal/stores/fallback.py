@@ -61,6 +61,7 @@ class Fallback:
         redis.database.oldest = self._journal.oldest
         self._away: str | None = None
         self._is_brief = False
+        self._closed = False
         self._turned: asyncio.Future[None] | None = None
         self._entering = asyncio.Lock()
         self._returning: asyncio.Task[None] | None = None
@@ -138,18 +139,28 @@ class Fallback:
         self._journal.add(work).state = "waiting"
 
     async def close(self) -> None:
-        """Twice is once. What Redis does not take now is lost."""
+        """Write back what Redis takes now, and let go of everything. Twice is once.
+
+        Raises StoreError where something is lost, because Redis is still away.
+        """
+        lost = 0
         if self._returning:
             self._returning.cancel()
             await asyncio.wait([self._returning])
-        if self._away is not None and self._journal.waiting:
+        if self._away is not None and self._journal.waiting and not self._closed:
             with suppress(StoreError, TimeoutError):
                 async with asyncio.timeout(FAREWELL):
                     await self._write_back()
-            if left := len(self._journal.waiting):
-                log.warning("%d writes are lost: Redis did not return before the end.", left)
+            lost = len(self._journal.waiting)
+        self._closed = True
         await self._redis.close()
         await self.memory.close()
+        if lost:
+            log.error("%d writes are lost: Redis did not return before the end.", lost)
+            raise StoreError(
+                f"Redis {self._away}: what was done since is lost, as the program ends now.",
+                "Start Redis, then do it again.",
+            )
 
     async def _written(
         self, write: Write, needed: Sequence[str], changed: Callable[[T], bool]
@@ -257,6 +268,8 @@ class Fallback:
 
     async def _is_there(self) -> bool:
         """Whether Redis is to be asked. Where it can be back in a moment, that is waited for."""
+        if self._closed:
+            raise StoreError("the store of debates is closed.", "Start Rebuttal again.")
         if self._away is not None and self._is_brief and self._returning:
             await asyncio.wait([self._returning], timeout=BRIEFLY)
             self._is_brief = False

@@ -139,7 +139,7 @@ class FallbackStore:
         await self._fallback.write(lambda store: store.drop_token(hash))
 
     async def close(self) -> None:
-        """Write back what Redis takes now, then let go of everything. Twice is once."""
+        """See Fallback.close."""
         await self._fallback.close()
 
     async def _change(self, debate_id: str, work: Work[None]) -> None:
