@@ -84,6 +84,14 @@ class RedisServer:
         """One command; the first line of what the server answers."""
         return self._ask(*words).decode(errors="replace")
 
+    def ask_all(self, *words: str, database: int = 0) -> list[str]:
+        """The texts of a list that is answered."""
+        import redis
+
+        with redis.Redis.from_url(self.address(database), decode_responses=True) as client:
+            answer: list[str] = client.execute_command(*words)
+            return answer
+
     def address(self, database: int = 0) -> str:
         """A database of this server, by number."""
         return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/{database}"

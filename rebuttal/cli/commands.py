@@ -28,7 +28,7 @@ from rebuttal.cli.options import (
     parse_seats,
 )
 from rebuttal.cli.stage import Stage
-from rebuttal.cli.terminal import stderr, stdout
+from rebuttal.cli.terminal import say_problem, stderr, stdout
 from rebuttal.cli.till import budget, go_on, halt
 from rebuttal.cli.tree import BRANCHING
 from rebuttal.cli.users import user
@@ -208,6 +208,8 @@ def _command(
         try:
             return await work(app, *args, **kwargs)
         finally:
+            if app.storage_problem:
+                say_problem(app.storage_problem)
             await app.close()
 
     def run(settings: Settings, *args: P.args, **kwargs: P.kwargs) -> int:

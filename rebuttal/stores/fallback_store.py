@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Self
 
 from rebuttal.errors import StoreError
 from rebuttal.line import line_to
@@ -36,6 +37,12 @@ class FallbackStore:
         """
         keep = timedelta(hours=keep_hours)
         return cls(RedisStore.open(address, keep, keep_turns), keep)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.close()
 
     @property
     def problem(self) -> str:
