@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from benchmarks import budget, import_, overhead, start, stop
+from benchmarks import budget, history, import_, overhead, start, stop
 from benchmarks.figures import ratio, table
 from benchmarks.recording import Request
 from rebuttal.providers.base import Message, Options
@@ -115,6 +115,18 @@ def test_counting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert len(one["turn"]) == 2
         assert one["granted"] == budget.FITTING
         assert one["begun"] == 48
+
+
+def test_a_history(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "figures.json"
+    history.main(["--debates", "60", "--times", "2", "--json", str(file)])
+    printed = capsys.readouterr().out
+    figures = json.loads(file.read_text("utf-8"))
+    assert "SQLite" in figures
+    for name, kinds in figures.items():
+        assert name in printed
+        assert {"list", "a rare word", "tallies of 1,000", "a turn behind 200"} < set(kinds)
+        assert all(len(seconds) in (2, history.LIKES) for seconds in kinds.values())
 
 
 def test_a_ratio_is_the_median_over_the_pairs() -> None:
