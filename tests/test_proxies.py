@@ -143,7 +143,9 @@ def running(folder: Path, command: list[str], port: int) -> Iterator[None]:
 
 
 @contextmanager
-def nginx(folder: Path, page: int, left_out: str = "nothing") -> Iterator[Proxy]:
+def nginx(
+    folder: Path, page: int, left_out: str = "nothing", upstream: str = ""
+) -> Iterator[Proxy]:
     folder.mkdir()
     port, plain = free_ports(2)
     certificate = folder / "fullchain.pem"
@@ -151,10 +153,14 @@ def nginx(folder: Path, page: int, left_out: str = "nothing") -> Iterator[Proxy]
     new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     to = ["-subj", f"/CN={NAME}", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run([*new, *to], check=True, capture_output=True)
-    site = block("nginx").replace("/etc/letsencrypt/live/debates.example", str(folder))
+    site = block("nginx", "listen 443").replace(
+        "/etc/letsencrypt/live/debates.example", str(folder)
+    )
     site = site.replace("127.0.0.1:7860", f"127.0.0.1:{page}")
     site = site.replace("listen 443", f"listen {port}").replace("listen 80", f"listen {plain}")
     site = re.sub(rf".*{left_out}.*\n", "", site)
+    if upstream:
+        site = re.sub(r"upstream rebuttal {.*?\n}\n", lambda _: upstream, site, flags=re.DOTALL)
     (folder / "site.conf").write_text(site)
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder))
     with running(folder, ["nginx", "-c", str(folder / "nginx.conf")], port):
