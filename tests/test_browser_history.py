@@ -213,6 +213,7 @@ def test_all_is_deleted_only_when_asked_twice_and_comes_back_as_well(visit: Visi
     page = visit()
     page.get_by_role("button", name="Delete all").click()
     page.get_by_role("button", name="Keep them").click()
+    expect(page.get_by_role("button", name="Keep them")).to_have_count(0)
     expect(rows(page)).to_have_count(20)
     page.get_by_role("button", name="Delete all").click()
     page.locator(".block.told").get_by_role("button", name="Delete all").click()
@@ -285,3 +286,70 @@ def test_a_page_without_debates_says_what_will_be_here(visit: Visit, tmp_path: P
         expect(page.get_by_role("button", name="Delete all")).to_have_count(0)
         page.get_by_role("tab", name="Insight").click()
         expect(page.locator(".counted .empty")).to_contain_text("No numbers yet.")
+
+
+# --- out, in, and to others -----------------------------------------------------------------------
+
+
+def test_a_link_is_made_read_and_ended(visit: Visit) -> None:
+    page = visit()
+    do(page, 40, "Share")
+    slip = page.get_by_role("dialog", name=re.compile("^Share “Homework"))
+    expect(slip.get_by_role("heading")).to_be_focused()
+    slip.get_by_role("button", name="for 7 days").click()
+    address = slip.locator("a.secret").inner_text()
+    assert re.search(r"^http://127\.0\.0\.1:\d+/shared#[\w-]{40,}$", address)
+    expect(slip.locator("li")).to_have_count(1)
+    reader = page.context.new_page()
+    reader.goto(address)
+    expect(reader.get_by_role("heading", name="Homework should be abolished")).to_be_visible()
+    reader.close()
+    slip.get_by_role("button", name="End it").click()
+    expect(slip.locator("li")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(slip).to_have_count(0)
+    expect(row(page, 40).locator("summary")).to_be_focused()
+
+
+def test_the_stage_has_the_way_to_share_too(visit: Visit) -> None:
+    page = visit()
+    row(page, 44).get_by_role("link").first.click()
+    page.get_by_role("button", name="Share…").locator("visible=true").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Whoever has a link reads along")
+
+
+def test_a_debate_goes_out_as_a_file_and_comes_in_again(visit: Visit) -> None:
+    page = visit()
+    row(page, 43).locator("summary").click()
+    with page.expect_download() as download:
+        row(page, 43).get_by_text("JSON").click()
+    file = download.value
+    assert file.suggested_filename == "can-a-machine-be-wise.json"
+    page.set_input_files(".import input", file.path())
+    expect(page.get_by_role("alert")).to_have_text("One debate is here now.")
+    expect(rows(page).first).to_contain_text("imported today")
+    rows(page).first.locator("summary").click()
+    rows(page).first.get_by_role("button", name="Delete").click()
+    expect(page.locator(".block.told")).to_contain_text("Can a machine be wise?")
+
+
+def test_the_address_of_a_history_opens_it_in_another_browser(
+    visit: Visit, browser: Browser, tmp_path: Path
+) -> None:
+    with serving(tmp_path, environment={"REBUTTAL_PROFILE": "public"}) as strangers:
+        page = visit("Chat", strangers.address)
+        page.get_by_label("What would you ask?").fill("Is it mine?")
+        page.get_by_role("button", name="Ask", exact=True).click()
+        expect(page.locator(".settled .words:visible").first).to_be_visible()
+        page.get_by_role("tab", name="History").click()
+        page.get_by_role("button", name="Keep this history").click()
+        page.get_by_role("button", name="Make the address").click()
+        address = page.locator("a.secret").inner_text()
+        other = browser.new_context().new_page()
+        other.goto(address)
+        expect(other).to_have_url(strangers.address)
+        turn_to(other, "History")
+        expect(rows(other).first).to_contain_text("Is it mine?")
+        other.context.close()
+        page.get_by_role("button", name="End it").click()
+        expect(page.get_by_role("button", name="Make the address")).to_be_visible()
