@@ -33,6 +33,7 @@ FLOORS = {
     ),
     4: (
         "rebuttal.live",
+        "rebuttal.speaking",
         "rebuttal.transcript",
         "rebuttal.live_debates",
         "rebuttal.hall",
@@ -88,9 +89,10 @@ FLOORS = {
 """A room is a module or a package; the longest name that fits is a module's room."""
 
 NEIGHBOURS = {
-    ("rebuttal.live", "rebuttal.orchestrator"),
-    ("rebuttal.live", "rebuttal.hall"),
-    ("rebuttal.live", "rebuttal.transcript"),
+    ("rebuttal.live", "rebuttal.speaking"),
+    ("rebuttal.speaking", "rebuttal.orchestrator"),
+    ("rebuttal.speaking", "rebuttal.hall"),
+    ("rebuttal.speaking", "rebuttal.transcript"),
     ("rebuttal.live_debates", "rebuttal.live"),
     ("rebuttal.live_debates", "rebuttal.hall"),
     ("rebuttal.hall", "rebuttal.orchestrator"),
@@ -324,7 +326,8 @@ def test_a_planted_offence_is_found(tmp_path: Path, file: str, line: str, said: 
         "rebuttal/cli/a.py": "import rich, rebuttal.app",
         "rebuttal/ui/page.py": "import gradio, rebuttal.app",
         "rebuttal/app.py": "import rebuttal.live, rebuttal.stores.sql",
-        "rebuttal/live.py": "from rebuttal.orchestrator import x\nimport rebuttal.stores.base",
+        "rebuttal/live.py": "from rebuttal.speaking import x\nimport rebuttal.stores.base",
+        "rebuttal/speaking.py": "import rebuttal.orchestrator",
         "rebuttal/orchestrator.py": "import rebuttal.prompts, rebuttal.events",
         "rebuttal/prompts.py": "import rebuttal.providers.base",
         "rebuttal/export.py": "import rebuttal.records",
