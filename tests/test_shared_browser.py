@@ -172,7 +172,8 @@ def test_even_markup_that_got_through_would_run_nothing(browser: Browser, shared
         page.wait_for_timeout(300)
         expect(page).to_have_title("Is it so? · Rebuttal")
         page.goto(shared.linked.address)
-        page.wait_for_load_state("load")
+        # Gradio writes the title once more when it is ready.
+        expect(page.get_by_role("tab", name="Debate")).to_be_visible(timeout=15000)
         page.evaluate(smuggle)
         expect(page).to_have_title("owned")
 
