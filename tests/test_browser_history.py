@@ -163,7 +163,8 @@ def test_two_debates_open_side_by_side(visit: Visit) -> None:
     do(page, 44, "Compare")
     expect(row(page, 44)).to_have_class(re.compile("chosen"))
     do(page, 43, "Compare")
-    expect(page.locator(".comparison:visible")).to_contain_text("Honesty beats kindness")
+    expect(page.locator(".comparison header.left")).to_contain_text("Honesty beats kindness")
+    expect(page.locator(".comparison header.right")).to_contain_text("Can a machine be wise?")
 
 
 # --- keeping --------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@
   const choose = (id) => {
     if (!chosen || chosen === id) chosen = chosen ? null : id;
     else {
-      write("turn-order", `${(count += 1)} ${chosen} beside ${id}`);
+      write("turn-order", `${(count += 1)} ${id} beside ${chosen}`);
       chosen = null;
     }
     showChosen();
