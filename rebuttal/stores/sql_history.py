@@ -231,7 +231,7 @@ def _found(
         .group_by(TURNS.c.debate_id)
     )
     turns = {row[0]: row[1] for row in connection.execute(count)} if debates else {}
-    places = excerpts(connection, debates, wanted(search.text))
+    places = excerpts(connection, debates, turns, wanted(search.text))
     return tuple(
         Found(debate=debate, turns=turns[debate.id], excerpt=places.get(debate.id, ""))
         for debate in debates
