@@ -10,12 +10,13 @@ from zipfile import ZipFile
 
 import pytest
 
-from benchmarks import budget, history, import_, overhead, start, stop
+from benchmarks import budget, history, import_, overhead, redis_store, start, stop
 from benchmarks.figures import ratio, table
 from benchmarks.recording import Request
 from rebuttal.providers.base import Message, Options
 from rebuttal.records import Usage
 from tests.built_in import BuiltIn
+from tests.redis_server import RedisServer
 
 SYSTEM = Message("system", "SYSTEM ")
 
@@ -115,6 +116,19 @@ def test_counting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert len(one["turn"]) == 2
         assert one["granted"] == budget.FITTING
         assert one["begun"] == 48
+
+
+@pytest.mark.redis
+def test_redis_as_the_store(
+    redis_server: RedisServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "figures.json"
+    redis_store.main(["--debates", "20", "--times", "2", "--json", str(file)])
+    printed = capsys.readouterr().out
+    figures = json.loads(file.read_text("utf-8"))
+    assert set(figures) == {"SQLite", "Redis"}
+    assert all(kind in printed for kind in figures["Redis"])
+    assert len(figures["Redis"]["from the kill to the next turn"]) == redis_store.OUTAGES
 
 
 def test_a_history(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,7 +41,8 @@ class RedisHistory(RedisTokens):
         before = None if more is None else place_of(more)
         most = min(max(limit, 0), MOST)
         found: list[Kept] = []
-        async for some in self._listed(owner, before):
+        at_once = AT_ONCE if search != Search() else min(most + 1, AT_ONCE)
+        async for some in self._listed(owner, before, at_once):
             found += await self._matching(some, search)
             if len(found) > most:
                 break
@@ -91,7 +92,7 @@ class RedisHistory(RedisTokens):
         return tallies_of(found, since, until)
 
     async def _listed(
-        self, owner: str | None, before: Place | None = None
+        self, owner: str | None, before: Place | None = None, at_once: int = AT_ONCE
     ) -> AsyncIterator[list[Kept]]:
         """Debates behind that place in the order of a history, some at a time."""
         if not is_storable(owner):
@@ -103,7 +104,7 @@ class RedisHistory(RedisTokens):
 
             async def work(redis: Client, at: str = at) -> list[tuple[str, float]]:
                 found: list[tuple[str, float]] = await redis.zrevrangebyscore(
-                    name, at, "-inf", start=0, num=AT_ONCE, withscores=True
+                    name, at, "-inf", start=0, num=at_once, withscores=True
                 )
                 return found
 
@@ -114,7 +115,7 @@ class RedisHistory(RedisTokens):
                     for kept in await self._kept([debate_id for debate_id, _ in listed])
                     if kept.deleted_at is None
                 ]
-            if len(listed) < AT_ONCE:
+            if len(listed) < at_once:
                 return
             place = f"({int(listed[-1][1])}"
 

@@ -23,6 +23,10 @@ from rebuttal.stores.redis_rows import Tree, seconds
 from rebuttal.stores.redis_trees import TRIES
 
 
+DONE = ("ok", "again")
+"""Answers of a numbered write that stands."""
+
+
 class WriteBack(RedisStore):
     """A store on Redis that is given the writes of an outage, in their order.
 
@@ -32,19 +36,24 @@ class WriteBack(RedisStore):
 
     def __init__(self, database: RedisDatabase, keep_turns: int, number: int, shelf: Shelf) -> None:
         super().__init__(database, keep_turns, number)
-        self.ledger = _UnlimitedLedger(database, number)
+        self.ledger: _UnlimitedLedger = _UnlimitedLedger(database, number)
         self._plain = RedisStore(database, keep_turns)
         self._shelf = shelf
+        self._is_done = False
 
     async def finish(self) -> None:
         """This write is done."""
-        await self._write(scripts.MARK)
+        if not (self._is_done or self.ledger.is_done):
+            await self._write(scripts.MARK)
 
     async def add_debates(self, whole: Sequence[Whole]) -> None:
         for one in whole:
             await self._merge(one)
 
     async def add_turn(self, debate_id: str, turn: Turn, *, finished: bool = False) -> None:
+        with suppress(InvalidInput, NotFound, StaleTip):  # nothing has happened meanwhile
+            await super().add_turn(debate_id, turn, finished=finished)
+            return
         for _ in range(TRIES):
             tree = await self._there(debate_id)
             if tree is None or await self._grows(tree, turn):
@@ -56,6 +65,9 @@ class WriteBack(RedisStore):
     async def move_tip(
         self, debate_id: str, tip: str, expected: str, *, finished: bool = False
     ) -> None:
+        with suppress(NotFound, StaleTip):
+            await super().move_tip(debate_id, tip, expected, finished=finished)
+            return
         for _ in range(TRIES):
             tree = await self._there(debate_id)
             held = self._shelf.get(debate_id)
@@ -75,6 +87,11 @@ class WriteBack(RedisStore):
             if await self._put_again(tree, gone=gone):
                 return
         raise self._too_busy(debate_id)
+
+    async def _write(self, script: str, *args: str) -> list[str]:
+        answer = await super()._write(script, *args)
+        self._is_done = self._is_done or answer[0] in DONE
+        return answer
 
     async def _there(self, debate_id: str) -> Tree | None:
         """The debate, brought back where it has expired; None where it was purged."""
@@ -119,7 +136,8 @@ class WriteBack(RedisStore):
                 if await self._is_purged(debate.id):
                     return None
                 with suppress(InvalidInput):  # somebody else was quicker
-                    return await self._plain.add_debates([whole])
+                    await self._plain.add_debates([whole])
+                    return
                 continue
             missing = [turn for turn in turns if turn.id not in tree.numbers]
             if not missing or await self._put_again(tree, missing):
@@ -133,8 +151,15 @@ class WriteBack(RedisStore):
 class _UnlimitedLedger(RedisLedger):
     """What was spent is spent, whatever the limits are."""
 
+    is_done = False
+
     async def reserve(
         self, purses: Sequence[Purse], cost: Cost, room: Cost = NOTHING
     ) -> Lack | None:
         await self.raise_sums([(purse, cost) for purse in purses])
         return None
+
+    async def _write(self, script: str, *args: str) -> list[str]:
+        answer = await super()._write(script, *args)
+        self.is_done = self.is_done or answer[0] in DONE
+        return answer
