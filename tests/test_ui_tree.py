@@ -9,17 +9,11 @@ from datetime import timedelta
 import pytest
 
 from rebuttal.branches import gist, line_name, other_weights, rows
-from rebuttal.catalog import Catalog, load_catalog
-from rebuttal.errors import InvalidInput
 from rebuttal.events import DebateFinished, DebatePaused, TurnFinished, TurnStarted
 from rebuttal.line import line_to, side_by_side
 from rebuttal.records import USER, Debate, Debater, Timings, Turn, Usage
-from rebuttal.settings import HOME, load_settings
-from rebuttal.ui.branch_entries import Beside, Chair, GoOn, Obey, RunAgain
-from rebuttal.ui.branch_seats import changed_seats, table_of
 from rebuttal.ui.branching import change_of_table, descent
 from rebuttal.ui.compare import Side, comparison
-from rebuttal.ui.entries import House
 from rebuttal.ui.render import heading, looks
 from rebuttal.ui.spoken import LiveTurn
 from rebuttal.ui.transcript import Transcript
@@ -99,8 +93,9 @@ def test_where_the_line_ends_before_others_they_are_offered_at_rest_alone() -> N
     assert 'value="choose u12"' in transcript.markdown()
     transcript.take(DebateFinished())
     assert "onward" in transcript.markdown()
-    speaking = {"seat": "b", "turn_id": "x", "round": 1, "rounds": 1}
-    transcript.take(TurnStarted(**speaking, prompt_tokens=1, context=10))
+    transcript.take(
+        TurnStarted(seat="b", turn_id="x", round=1, rounds=1, prompt_tokens=1, context=10)
+    )
     assert "onward" not in transcript.markdown()
 
 
@@ -333,73 +328,3 @@ def test_hostile_words_act_nowhere() -> None:
     ):
         assert not re.search(r"<(img|script|b|u|i)\b", words)
         assert words.count("<article") == words.count("</article>")
-
-
-# --- what the forms send --------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def catalog() -> Catalog:
-    return load_catalog(HOME / "models.yaml", HOME / "personas")
-
-
-@pytest.fixture(scope="module")
-def house(catalog: Catalog) -> House:
-    return House(catalog, load_settings(profile="public"))
-
-
-TICKETS = ["", "d1 x", ""]
-CHAIRS = ["cynic", "SmolLM2", "for", "rational", "SmolLM2", ""]
-
-
-def test_an_order_names_the_debate_the_act_and_the_turn(house: House) -> None:
-    asked = Obey.read([*TICKETS, "3 d1 fresh t-1_x"], {}, house)
-    assert (asked.order.debate, asked.order.act, asked.order.turn) == ("d1", "fresh", "t-1_x")
-    assert asked.showing("d1") == 1
-    assert asked.showing("d2") is None
-
-
-@pytest.mark.parametrize(
-    "order",
-    [
-        *("", "fresh t1", "1 d1 fresh", "1 d1 shred t1", "1 d1 fresh t1 t2", "x d1 fresh t1"),
-        *("1 d1 fresh <b>", "1  d1 fresh t1", "1 d1 fresh t1\n", "１ d1 fresh t1", None, 7, {}),
-        f"1 {'d' * 65} fresh t1",
-    ],
-)
-def test_any_other_order_is_refused(house: House, order: object) -> None:
-    with pytest.raises(InvalidInput):
-        Obey.read([*TICKETS, order], {}, house)
-
-
-def test_another_table_and_another_run_are_read(house: House) -> None:
-    asked = GoOn.read([*TICKETS, "d1 t2", 2, "Be brief.", 1, *CHAIRS], {}, house)
-    assert (asked.debate_id, asked.turn_id, asked.word) == ("d1", "t2", "Be brief.")
-    assert [chair.persona for chair in asked.taken] == ["cynic", "rational"]
-    sent = [*TICKETS, "d1 t0", 1, "", "", "Dogs?", 2, "English", " 7 ", *CHAIRS]
-    again = RunAgain.read(sent, {}, house)
-    assert (again.topic, again.rounds, again.seed) == ("Dogs?", 2, 7)
-    assert RunAgain.read([*sent[:10], "", *CHAIRS], {}, house).seed is None
-    for wrong in ("seven", "-1", "4294967296", 1.5):
-        with pytest.raises(InvalidInput):
-            RunAgain.read([*sent[:10], wrong, *CHAIRS], {}, house)
-    with pytest.raises(InvalidInput):
-        GoOn.read([*TICKETS, "d1 t2", 2, "", 6, *CHAIRS], {}, house)
-    with pytest.raises(InvalidInput):
-        Beside.read([*TICKETS, "d1", "t1", ["t2"]], {}, house)
-
-
-def test_the_form_as_it_was_opened_asks_for_no_other_table(catalog: Catalog) -> None:
-    persona = catalog.persona("cynic").model_copy(update={"instructions": "My own words."})
-    one = CYNIC.model_copy(update={"persona": persona, "model": "SmolLM2", "temperature": 0.3})
-    same = Chair(persona="cynic", model="SmolLM2", stance="for")
-    seats, other = table_of(catalog, [same], [one])
-    assert not other
-    assert (seats[0].instructions, seats[0].temperature) == ("My own words.", 0.3)
-    assert not table_of(catalog, [same.model_copy(update={"stance": " "})], [one])[1]
-    assert table_of(catalog, [same.model_copy(update={"model": "Big"})], [one])[1]
-    assert table_of(catalog, [same, same], [one])[1]
-    changed = changed_seats(catalog, [same.model_copy(update={"persona": "rational"})], [one])
-    assert changed["a"].persona == "rational"
-    assert changed["a"].instructions is None
-    assert changed_seats(catalog, [same], [one]) == {}

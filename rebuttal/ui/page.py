@@ -10,7 +10,7 @@ import gradio as gr
 from rebuttal.app import DebateApp
 from rebuttal.records import Visitor, new_id
 from rebuttal.ui.branch_form import offer as offer_to_branch
-from rebuttal.ui.branch_orders import wire_sheets
+from rebuttal.ui.branch_wiring import wire_sheets
 from rebuttal.ui.entries import Nothing, Opened
 from rebuttal.ui.history_tab import build_history_tab, wire_history_tab
 from rebuttal.ui.insight_tab import build_insight_tab, wire_insight_tab
