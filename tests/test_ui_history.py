@@ -12,12 +12,14 @@ from hypothesis import given
 
 from rebuttal.catalog import load_catalog
 from rebuttal.errors import InvalidInput
-from rebuttal.records import Found, Search
+from rebuttal.records import OPERATOR, Found, Search, Visitor
 from rebuttal.settings import HOME, load_settings
 from rebuttal.ui.entries import House
-from rebuttal.ui.history_entries import Do, Seek
+from rebuttal.ui.history_entries import Do, Seek, Share
 from rebuttal.ui.history_list import Shown, history_list
 from rebuttal.ui.marked import marked_line
+from rebuttal.ui.sharing import lasting
+from rebuttal.ui.undo import Undo
 from tests.debates import NOON, debate, debater
 from tests.hostile import HOSTILE, offences, sayings
 
@@ -33,7 +35,13 @@ def words(html: str) -> str:
     """What can be read of it."""
     html = re.sub(r"</?(?:mark|span|time|strong|details|ol)\b[^>]*>", "", html)
     return " ".join(
-        unescape(re.sub(r"</?(?!time)(?:p|div|li|summary|button|h3|a|t[a-z]+|caption|figure|figcaption|ul|i)\b[^>]*>", " ", html)).split()
+        unescape(
+            re.sub(
+                r"</?(?!time)(?:p|div|li|summary|button|h3|a|t[a-z]+|caption|figure|figcaption|ul|i)\b[^>]*>",
+                " ",
+                html,
+            )
+        ).split()
     )
 
 
@@ -238,3 +246,44 @@ def test_the_way_through_the_pages_is_remembered_and_bounded() -> None:
 def test_the_list_of_a_debate_is_small() -> None:
     page = [found() for _ in range(20)]
     assert len(history_list(page, Shown())) < 50_000
+
+
+# --- the way back, and links ----------------------------------------------------------------------
+
+
+def test_only_who_deleted_can_take_it_back_and_only_once() -> None:
+    undo = Undo()
+    mark = undo.keep("c:alice", ["a", "b"])
+    assert undo.take("c:bob", mark) == ()
+    assert undo.take("c:alice", "other") == ()
+    assert undo.take("c:alice", mark) == ("a", "b")
+    assert undo.take("c:alice", mark) == ()
+
+
+def test_what_is_remembered_is_bounded_and_the_oldest_goes_first() -> None:
+    undo = Undo(most=5)
+    old, mark, whole = (undo.keep("c:a", ids) for ids in (["1"] * 3, ["2"] * 3, ["3"] * 9))
+    assert [undo.take("c:a", one) for one in (old, mark)] == [(), ()]
+    assert len(undo.take("c:a", whole)) == 9
+
+
+def test_links_are_offered_for_as_long_as_the_settings_let_them_work() -> None:
+    bob = Visitor(owner="c:bob")
+    assert lasting(load_settings(profile="public"), bob) == [1, 7, 30]
+    assert lasting(load_settings(profile="public", link_days=3), bob) == [1]
+    assert lasting(load_settings(profile="local"), bob) == [1, 7, 30, 0]
+    assert lasting(load_settings(profile="public"), OPERATOR) == [1, 7, 30, 0]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        *("", "1 share", "1 link abc x", "1 revoke abc", "1 renew abc", "1 link abc 99999"),
+        *("1 revoke abc 12", "1 drop abc", None, {"act": "link", "debate": "../x"}),
+    ],
+)
+def test_an_order_on_the_slip_that_is_none_is_refused(order: object) -> None:
+    with pytest.raises(InvalidInput):
+        Share.read([order], {}, HERE)
+    assert Share.read(["1 link abc 7"], {}, HERE).order.days == 7
+    assert Share.read([f"2 revoke abc {'0' * 64}"], {}, HERE).order.hash == "0" * 64
