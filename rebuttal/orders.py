@@ -137,6 +137,8 @@ class Answer(Record):
         if self.error is None:
             return
         kind = getattr(errors, self.error, RebuttalError)
+        if not (isinstance(kind, type) and issubclass(kind, RebuttalError)):
+            kind = RebuttalError
         if kind is Busy and self.retry_after is not None:
             raise Busy(self.message, self.hint, self.retry_after)
         raise kind(self.message, self.hint)
