@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -238,3 +239,21 @@ def test_the_way_back_to_an_earlier_version_leaves_nothing_of_the_index(tmp_path
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     assert [name for name in tables if name.startswith(("debate_", "tokens"))] == []
     assert {"debates", "turns"} < tables
+
+
+@pytest.mark.postgres
+async def test_debates_far_apart_are_found_together(empty_postgres: str) -> None:
+    async with SqlStore.open(empty_postgres) as store:
+        with psycopg.connect(empty_postgres, autocommit=True) as server:
+            for number, seq in enumerate((1, 4095, 4096, 9000, 30_000, 30_001)):
+                server.execute("SELECT setval('debates_seq_seq', %s, false)", [seq])
+                await begin(store, f"d{number}")
+        await store.change_debate("d2", pinned=True)
+        there = ["d2", "d5", "d4", "d3", "d1", "d0"]
+        assert [debate.id for debate in await listed(store, text="tabs")] == there
+        seen, more = [], None
+        for _ in range(3):
+            page = await store.search(None, Search(text="tabs"), more, 2)
+            seen += [found.debate.id for found in page.found]
+            more = page.more
+        assert (seen, more) == (there, None)

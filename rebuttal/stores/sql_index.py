@@ -15,13 +15,15 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from rebuttal.stores.sql_rows import DEBATE_WORDS
-from rebuttal.stores.sql_terms import Sought, fitting
+from rebuttal.stores.sql_terms import MARK, PINNED, Sought, fitting
+from rebuttal.stores.storable import MAX_INT
 
 FTS = "debate_index"
 CREATE_FTS = (
@@ -30,6 +32,11 @@ CREATE_FTS = (
 )
 MOST_BYTES = 600_000
 """Of a document as PostgreSQL prints it, to which no words come any more. It ends at a megabyte."""
+BLOCK = 4096
+"""Debates that PostgreSQL looks among first, the newest, and as many before them.
+
+What stands in many debates stands in many of these; to sort all of them would take longer.
+"""
 MERGED = 200
 """Pages of the index that one step of ``tidy`` writes."""
 
@@ -142,7 +149,7 @@ class PostgresIndex(Index):
     """On a tsvector. The rows of its table are short, so that very many are read at once."""
 
     def put(self, connection: sa.Connection, seq: int, terms: AbstractSet[str]) -> None:
-        vector = _vector(fitting(terms))
+        vector = _vector(fitting(terms | {_block(seq)}))
         insert = postgresql.insert(DEBATE_WORDS).values(seq=seq, words=vector)
         connection.execute(
             insert.on_conflict_do_update(index_elements=[_C.seq], set_={"words": vector})
@@ -166,6 +173,20 @@ class PostgresIndex(Index):
     ) -> list[int]:
         # The planner takes words for cheap to look at and walks through every debate instead.
         connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
+        if PINNED not in sought.all:  # these are few in any case
+            last = connection.scalar(sa.select(sa.func.max(_C.seq)))
+            end = min(last or 0, (before or MAX_INT) - 1)
+            blocks = (_block(end), _block(end - BLOCK))
+            found = self._found(
+                connection, replace(sought, any=(*sought.any, blocks)), before, most
+            )
+            if len(found) == most:
+                return found
+        return self._found(connection, sought, before, most)
+
+    def _found(
+        self, connection: sa.Connection, sought: Sought, before: int | None, most: int
+    ) -> list[int]:
         older = "" if before is None else "WHERE seq < :before"
         query = sa.text(
             "SELECT seq FROM (SELECT seq FROM debate_words "
@@ -186,6 +207,10 @@ def _take_away(connection: sa.Connection, seq: int, terms: set[str]) -> None:
         f"INSERT INTO {FTS}({FTS}, rowid, words) VALUES ('delete', ?, ?)",
         (seq, " ".join(sorted(terms))),
     )
+
+
+def _block(seq: int) -> str:
+    return f"{MARK}b{max(seq, 0) // BLOCK}"
 
 
 def _words_of(seq: int) -> sa.Select[Any]:
