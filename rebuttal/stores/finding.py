@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from rebuttal.errors import InvalidInput
 from rebuttal.records import Debate, Search, Tally, Turn
-from rebuttal.words import Wanted, excerpt, words
+from rebuttal.words import Wanted, excerpt
 
 Whole = tuple[Debate, Sequence[Turn]]
 """A debate and all its turns, oldest first."""
@@ -49,11 +49,6 @@ def fits(debate: Debate, search: Search) -> bool:
     )
 
 
-def looks_into_turns(search: Search) -> bool:
-    """Whether ``sat_there`` may say no."""
-    return search.model is not None or search.persona is not None
-
-
 def sat_there(whole: Whole, search: Search) -> bool:
     """Whether that model and that persona ever sat at the table or spoke."""
     debate, turns = whole
@@ -66,12 +61,13 @@ def sat_there(whole: Whole, search: Search) -> bool:
     )
 
 
-def says(debate: Debate, said: str, looked_for: Wanted) -> bool:
-    """Whether what is looked for stands in its topic, its title, or the words of its turns."""
-    held = " ".join((said, *words(debate.topic), *words(debate.title or "")))
-    # In most debates not even the letters do.
-    letters = all(word in held for word in (*looked_for.words, looked_for.beginning))
-    return letters and looked_for.all_in(held.split(" "))
+def says(held: str, looked_for: Wanted, marks: Set[str] = frozenset()) -> bool:
+    """Whether all that is looked for is among these terms, which stand apart by spaces."""
+    # In most debates not even the letters are.
+    if not all(part in held for part in (*looked_for.words, looked_for.beginning, *marks)):
+        return False
+    terms = set(held.split(" "))
+    return marks <= terms and looked_for.all_in(terms)
 
 
 def excerpt_of(whole: Whole, looked_for: Wanted) -> str:

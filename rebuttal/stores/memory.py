@@ -172,8 +172,8 @@ class MemoryStore(MemoryTokens):
 
 
 def _says(held: Held, looked_for: Wanted) -> bool:
-    said = (word for turn in held.turns.values() for word in words(turn.text))
-    return says(held.debate, " ".join(said), looked_for)
+    texts = (held.debate.topic, held.debate.title or "", *(t.text for t in held.turns.values()))
+    return says(" ".join(word for text in texts for word in words(text)), looked_for)
 
 
 def _told(held: Held, looked_for: Wanted) -> Found:

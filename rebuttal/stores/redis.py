@@ -19,7 +19,14 @@ from rebuttal.stores.redis_connection import RedisAddress
 from rebuttal.stores.redis_database import RedisDatabase, key
 from rebuttal.stores.redis_history import RedisHistory
 from rebuttal.stores.redis_ledger import RedisLedger, Told
-from rebuttal.stores.redis_rows import debate_args, flag, kept_of, seconds, turn_args
+from rebuttal.stores.redis_rows import (
+    debate_args,
+    flag,
+    kept_of,
+    seconds,
+    title_terms,
+    turn_args,
+)
 from rebuttal.stores.storable import check_storable, check_tree, known
 
 
@@ -94,8 +101,9 @@ class RedisStore(RedisHistory):
         self, debate_id: str, *, title: str | None = None, pinned: bool | None = None
     ) -> None:
         check_storable("title", title)
-        args = flag(title is not None), title or "", "" if pinned is None else flag(pinned)
-        answer = await self._write(scripts.CHANGE, known(debate_id), *args)
+        named = flag(title is not None), title or "", title_terms(title or "")
+        pin = "" if pinned is None else flag(pinned)
+        answer = await self._write(scripts.CHANGE, known(debate_id), *named, pin)
         if answer[0] == "missing":
             raise no_debate(debate_id)
 

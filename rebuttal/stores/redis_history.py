@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence, Set
 from datetime import datetime
 
 from rebuttal.records import Debate, Found, FoundPage, Search, Tally, now
@@ -13,15 +13,14 @@ from rebuttal.stores.finding import (
     check_search,
     excerpt_of,
     fits,
-    looks_into_turns,
     place_of,
-    sat_there,
     says,
     tallies_of,
 )
 from rebuttal.stores.redis_database import Client, key
 from rebuttal.stores.redis_rows import Kept, kept_of, seconds
 from rebuttal.stores.redis_tokens import RedisTokens
+from rebuttal.stores.sql_terms import marks_of
 from rebuttal.stores.storable import is_storable, known
 from rebuttal.words import Wanted, wanted
 
@@ -40,18 +39,22 @@ class RedisHistory(RedisTokens):
         check_search(search)
         before = None if more is None else place_of(more)
         most = min(max(limit, 0), MOST)
-        found: list[Kept] = []
+        looked_for, marks = wanted(search.text), marks_of(search)
         at_once = AT_ONCE if search != Search() else min(most + 1, AT_ONCE)
-        async for some in self._listed(owner, before, at_once):
-            found += await self._matching(some, search)
+        found: list[Kept] = []
+        async for ids in self._listed(owner, before, at_once):
+            if looked_for or marks:
+                ids = await self._saying(ids, looked_for, marks)
+            found += [kept for kept in await self._shown(ids) if fits(kept.debate, search)]
             if len(found) > most:
                 break
         page = found[:most]
         last = str(page[-1].place) if page and len(found) > most else None
-        return FoundPage(found=await self._told(page, wanted(search.text)), more=last)
+        return FoundPage(found=await self._told(page, looked_for), more=last)
 
     async def ids_of(self, owner: str) -> list[str]:
-        return [kept.debate.id async for some in self._listed(owner) for kept in some]
+        listed = [await self._shown(ids) async for ids in self._listed(owner)]
+        return [kept.debate.id for some in listed for kept in some]
 
     async def delete(self, debate_ids: Sequence[str]) -> None:
         await self._write(scripts.HIDE, seconds(now()), *map(known, debate_ids))
@@ -84,17 +87,17 @@ class RedisHistory(RedisTokens):
         self, owner: str | None, since: datetime, until: datetime
     ) -> tuple[Tally, ...]:
         found: list[Whole] = []
-        async for some in self._listed(owner):
-            for tree in await self._trees([kept.debate.id for kept in some]):
-                if tree:
+        async for ids in self._listed(owner):
+            for tree in await self._trees(ids):
+                if tree and tree.kept.deleted_at is None:
                     said = [t for t in tree.turns if since <= t.created_at < until]
                     found.append((tree.kept.debate, said))
         return tallies_of(found, since, until)
 
     async def _listed(
         self, owner: str | None, before: Place | None = None, at_once: int = AT_ONCE
-    ) -> AsyncIterator[list[Kept]]:
-        """Debates behind that place in the order of a history, some at a time."""
+    ) -> AsyncIterator[list[str]]:
+        """Ids of debates behind that place in the order of a history, some at a time."""
         if not is_storable(owner):
             return
         name = key("all") if owner is None else key("of", owner)
@@ -110,14 +113,14 @@ class RedisHistory(RedisTokens):
 
             listed = await self._read(work)
             if listed:
-                yield [
-                    kept
-                    for kept in await self._kept([debate_id for debate_id, _ in listed])
-                    if kept.deleted_at is None
-                ]
+                yield [debate_id for debate_id, _ in listed]
             if len(listed) < at_once:
                 return
             place = f"({int(listed[-1][1])}"
+
+    async def _shown(self, debate_ids: Sequence[str]) -> list[Kept]:
+        """Those of them that were not deleted meanwhile."""
+        return [kept for kept in await self._kept(debate_ids) if kept.deleted_at is None]
 
     async def _kept(self, debate_ids: Sequence[str]) -> list[Kept]:
         """Those that are there; what was listed and has expired is listed no more."""
@@ -129,40 +132,27 @@ class RedisHistory(RedisTokens):
                 found: list[dict[str, str]] = await pipeline.execute()
                 return found
 
-        rows = await self._read(work)
+        rows = await self._read(work) if debate_ids else []
         expired = [one for one, row in zip(debate_ids, rows, strict=True) if not row]
         if expired:
             await self._database.run(scripts.EXPIRED, *expired)
         return [kept for row in rows if (kept := kept_of(row))]
 
-    async def _matching(self, some: Sequence[Kept], search: Search) -> list[Kept]:
-        matching = [kept for kept in some if fits(kept.debate, search)]
-        if looks_into_turns(search):
-            trees = await self._trees([kept.debate.id for kept in matching])
-            there = {
-                tree.kept.debate.id
-                for tree in trees
-                if tree and sat_there((tree.kept.debate, tree.turns), search)
-            }
-            matching = [kept for kept in matching if kept.debate.id in there]
-        looked_for = wanted(search.text)
-        if looked_for and matching:
-            matching = await self._saying(matching, looked_for)
-        return matching
+    async def _saying(self, ids: Sequence[str], looked_for: Wanted, marks: Set[str]) -> list[str]:
+        """Those of these debates in which all that stands."""
 
-    async def _saying(self, some: Sequence[Kept], looked_for: Wanted) -> list[Kept]:
         async def work(redis: Client) -> list[list[str]]:
             async with redis.pipeline(transaction=False) as pipeline:
-                for kept in some:
-                    pipeline.hvals(key("words", kept.debate.id))
+                for debate_id in ids:
+                    pipeline.hvals(key("words", debate_id))
                 found: list[list[str]] = await pipeline.execute()
                 return found
 
         texts = await self._read(work)
         return [
-            kept
-            for kept, said in zip(some, texts, strict=True)
-            if says(kept.debate, " ".join(said), looked_for)
+            debate_id
+            for debate_id, said in zip(ids, texts, strict=True)
+            if says(" ".join(said), looked_for, marks)
         ]
 
     async def _told(self, page: Sequence[Kept], looked_for: Wanted) -> tuple[Found, ...]:

@@ -11,6 +11,7 @@ from rebuttal.errors import StoreError
 from rebuttal.records import Debate, Token, Turn
 from rebuttal.stores.finding import Place
 from rebuttal.stores.memory_shelf import Held
+from rebuttal.stores.sql_terms import terms_of, terms_of_turn
 from rebuttal.stores.storable import in_utc, refuse_unstorable
 from rebuttal.words import words
 
@@ -51,15 +52,22 @@ def debate_args(debate: Debate, turns: Sequence[Turn]) -> Iterator[str]:
     """For the script ADD. Raises InvalidInput for what no store keeps."""
     refuse_unstorable(debate)
     yield from (debate.id, debate.owner, in_utc(debate).model_dump_json(), debate.tip)
-    yield from (flag(debate.finished), debate.title or "", flag(debate.pinned), str(len(turns)))
+    yield from (flag(debate.finished), debate.title or "", flag(debate.pinned))
+    untitled = debate.model_copy(update={"title": None})
+    yield from (" ".join(terms_of(untitled, ())), title_terms(debate.title or ""), str(len(turns)))
     for turn in turns:
         yield from turn_args(turn)
 
 
 def turn_args(turn: Turn) -> tuple[str, str, str]:
-    """Its id, its JSON and its words. Raises InvalidInput for what no store keeps."""
+    """Its id, its JSON and its terms. Raises InvalidInput for what no store keeps."""
     refuse_unstorable(turn)
-    return turn.id, in_utc(turn).model_dump_json(), " ".join(sorted(words(turn.text)))
+    return turn.id, in_utc(turn).model_dump_json(), " ".join(terms_of_turn(turn))
+
+
+def title_terms(title: str) -> str:
+    """What finds a debate by its title."""
+    return " ".join(words(title))
 
 
 def kept_of(fields: Mapping[str, str]) -> Kept | None:

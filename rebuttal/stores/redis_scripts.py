@@ -4,7 +4,7 @@ A script first looks, and answers with a word where it cannot be. Then ``done()`
 refuses where it takes no writes, and only then the rest: so nothing is ever half written.
 
     debate:ID   hash: body tip finished title pinned owner seq version count kept_at deleted_at
-    turns:ID    hash: a turn's id -> its number, colon, JSON    words:ID    -> the words in it
+    turns:ID    hash: a turn's id -> its number, colon, JSON    words:ID    -> what finds it
     spent:ID    hash: tokens money                              these four expire together
     all, of:OWNER   debates by seq, the pinned ones last        deleted     by when
     kept            debates by when a turn was kept last        owners      debate -> owner
@@ -110,25 +110,26 @@ def plain(body: str) -> str:
 MARK = numbered("done() return {'ok'}")
 """This number is done."""
 
-# keep, moment, how many; of each: id owner body tip finished title pinned, how many turns; of each
-# turn: id json words
+# keep, moment, how many; of each: id owner body tip finished title pinned, words of topic and of
+# title, how many turns; of each turn: id json words
 ADD = numbered("""
 local keep, moment, many = arg(1), arg(2), tonumber(arg(3))
 local i = 4
 for _ = 1, many do
   if call('EXISTS', at('debate', arg(i))) == 1 then return {'taken', arg(i)} end
-  i = i + 8 + 3 * tonumber(arg(i + 7))
+  i = i + 10 + 3 * tonumber(arg(i + 9))
 end
 done()
 i = 4
 for _ = 1, many do
-  local debate, owner, turns = arg(i), arg(i + 1), tonumber(arg(i + 7))
+  local debate, owner, turns = arg(i), arg(i + 1), tonumber(arg(i + 9))
   local seq = call('INCR', at('seq'))
   for _, name in ipairs({'turns', 'words'}) do call('DEL', at(name, debate)) end
   call('HSET', at('debate', debate), 'owner', owner, 'body', arg(i + 2), 'tip', arg(i + 3),
     'finished', arg(i + 4), 'title', arg(i + 5), 'pinned', arg(i + 6), 'seq', seq,
     'version', 0, 'count', 0, 'kept_at', moment)
-  i = i + 8
+  call('HSET', at('words', debate), ':topic', arg(i + 7), ':title', arg(i + 8))
+  i = i + 10
   for _ = 1, turns do
     keep_turn(debate, arg(i), arg(i + 1), arg(i + 2))
     i = i + 3
@@ -203,16 +204,19 @@ return {'ok'}
 PUT = numbered(_PUT)
 PUT_AGAIN = plain(_PUT)
 
-# debate, whether there is a title, title, pinned or empty
+# debate, whether there is a title, title, its words, pinned or empty
 CHANGE = numbered("""
 local debate = arg(1)
 local found = there(debate)
 if not found then return {'missing'} end
 done()
-if arg(2) == '1' then call('HSET', at('debate', debate), 'title', arg(3)) end
-if arg(4) ~= '' then
-  call('HSET', at('debate', debate), 'pinned', arg(4))
-  list_in(debate, found.owner, found.seq, arg(4))
+if arg(2) == '1' then
+  call('HSET', at('debate', debate), 'title', arg(3))
+  call('HSET', at('words', debate), ':title', arg(4))
+end
+if arg(5) ~= '' then
+  call('HSET', at('debate', debate), 'pinned', arg(5))
+  list_in(debate, found.owner, found.seq, arg(5))
 end
 return {'ok'}
 """)

@@ -22,7 +22,6 @@ from rebuttal.stores.redis_ledger import RedisLedger
 from rebuttal.stores.redis_rows import Tree, seconds
 from rebuttal.stores.redis_trees import TRIES
 
-
 DONE = ("ok", "again")
 """Answers of a numbered write that stands."""
 
@@ -134,7 +133,7 @@ class WriteBack(RedisStore):
             tree = await self.tree(debate.id)
             if tree is None:
                 if await self._is_purged(debate.id):
-                    return None
+                    return
                 with suppress(InvalidInput):  # somebody else was quicker
                     await self._plain.add_debates([whole])
                     return
@@ -144,7 +143,7 @@ class WriteBack(RedisStore):
                 here = tree.kept.debate.tip
                 if here in {turn.id for turn in line_to(turns, debate.tip)}:
                     await self._go_on(tree, debate.tip, here, debate.finished)
-                return None
+                return
         raise self._too_busy(debate.id)
 
 

@@ -89,11 +89,7 @@ class Sought:
 def sought(owner: str | None, search: Search) -> Sought | None:
     """None where words, models and personas are not asked for, which needs no index of words."""
     looked_for = wanted(search.text)
-    terms = set(looked_for.words)
-    if search.model is not None:
-        terms.add(_mark("m", search.model))
-    if search.persona is not None:
-        terms.add(_mark("p", search.persona))
+    terms = set(looked_for.words) | marks_of(search)
     short = len(looked_for.beginning) <= SHORT
     if looked_for.beginning and short:
         terms.add(BEGINS + looked_for.beginning)
@@ -109,6 +105,12 @@ def sought(owner: str | None, search: Search) -> Sought | None:
         frozenset({FINISHED} if search.finished is False else ()),
         "" if short else looked_for.beginning,
     )
+
+
+def marks_of(search: Search) -> set[str]:
+    """The markers of the model and the persona that are looked for."""
+    asked = {"m": search.model, "p": search.persona}
+    return {_mark(kind, name) for kind, name in asked.items() if name is not None}
 
 
 def _mark(kind: str, name: str) -> str:
