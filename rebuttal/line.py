@@ -29,14 +29,16 @@ def cast(debate: Debate, turns: Sequence[Turn]) -> dict[str, Debater]:
 def next_debater(debate: Debate, line: Sequence[Turn]) -> Debater | None:
     """Whose turn it is: every turn of the user buys its ``rounds`` turns of every seat.
 
-    The seat that has spoken least comes first, in the order of the table; None when all that was
-    bought has been said. A new table owes nothing of what was bought before it.
+    The seat that has spoken least comes first, in the order of the table, and of several not the
+    one that spoke last; None when all that was bought has been said. A new table owes nothing of
+    what was bought before it.
     """
     counted = line[_table_at(line) :]
     bought = sum(turn.rounds for turn in counted if turn.from_user)
     spoken = Counter(turn.speaker for turn in counted)
     owed = [one for one in seated(debate, line).debaters if spoken[one.seat] < bought]
-    return min(owed, key=lambda one: spoken[one.seat], default=None)
+    last = next((turn.speaker for turn in reversed(line) if not turn.from_user), None)
+    return min(owed, key=lambda one: (spoken[one.seat], one.seat == last), default=None)
 
 
 def turns_owed(debate: Debate, line: Sequence[Turn]) -> int:

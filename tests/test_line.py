@@ -84,6 +84,13 @@ def test_a_new_table_sits_from_its_turn_on_and_owes_nothing_of_before() -> None:
     assert seated(first, line[:2]).debaters == (CYNIC, RATIONAL)
 
 
+def test_whoever_spoke_last_does_not_open_the_new_table() -> None:
+    line = [*turns(("a", "one"), ("b", "two"), rounds=3)]
+    line.append(a_turn("n", "t2", USER, rounds=1, debaters=(RATIONAL, POET)))
+    chosen = next_debater(debate(CYNIC, RATIONAL), line)
+    assert chosen == POET
+
+
 def test_rounds_are_counted_on_over_a_change_of_the_table() -> None:
     line = [*turns(("a", "one"), ("b", "two"), ("a", "three"), rounds=3)]
     assert rounds_of(line, RATIONAL) == (1, 3)
