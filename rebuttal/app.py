@@ -490,11 +490,14 @@ class DebateApp:
 
 
 def _open_bus(settings: Settings) -> Bus:
-    if settings.redis is None:
+    address = settings.redis
+    if address is None and (settings.database or "").startswith(REDIS):
+        address = settings.database
+    if address is None:
         return Alone()
     from rebuttal.stores.redis_bus import RedisBus
 
-    return RedisBus.open(settings.redis)
+    return RedisBus.open(address)
 
 
 def _open_store(settings: Settings) -> DebateStore:

@@ -9,7 +9,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from rebuttal.app import DebateApp
 from rebuttal.bus import Alone, Bus
+from rebuttal.errors import InvalidInput
+from rebuttal.settings import load_settings
 from rebuttal.stores.redis_bus import RedisBus
 from rebuttal.stores.redis_bus_scripts import LEASE
 from tests.redis_server import PASSWORD, RedisServer
@@ -243,3 +246,9 @@ async def test_alone_every_debate_is_ours() -> None:
     assert await claim.holds()
     assert not await claim.hand_over()
     assert await bus.ask("d", "stop") is None
+
+
+async def test_an_address_that_is_none_is_told_without_its_password() -> None:
+    with pytest.raises(InvalidInput) as raised:
+        DebateApp(load_settings(redis=f"http://:{PASSWORD}@127.0.0.1:1/0"))
+    assert PASSWORD not in str(raised.value)

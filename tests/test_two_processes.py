@@ -271,6 +271,23 @@ async def test_killed_in_mid_turn_another_goes_on_from_the_last_finished_turn(
     assert [turn.text for turn in turns if turn.from_user][1:] == ["Think of the geese."]
 
 
+async def test_where_redis_is_the_store_it_also_carries_the_debates(
+    tmp_path: Path, empty_redis: str
+) -> None:
+    addresses = {"database": empty_redis, "redis": ""}
+    async with (
+        neighbour(tmp_path / "a", addresses) as one,
+        neighbour(tmp_path / "b", addresses) as other,
+    ):
+        debate_id = await one.start(2)
+        await other.watch(debate_id)
+        await other.hears(debate_id, TurnDelta)
+        since = len(other.news[debate_id])
+        await one.kill()
+        await other.hears(debate_id, DebateFinished, 20, since)
+        assert is_whole(await other.transcript(debate_id), 2)
+
+
 async def test_stopped_on_the_other_process_while_its_own_is_frozen(pair: Pair) -> None:
     one, other = pair
     debate_id = await one.start(9)
