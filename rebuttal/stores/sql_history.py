@@ -28,6 +28,8 @@ from rebuttal.words import wanted
 
 SLICE = 50
 """Debates that one transaction of a purge forgets: others write in between."""
+FEW = 100
+"""Pinned debates that are looked at one by one."""
 NAMED = 500
 """Ids that one statement names."""
 
@@ -96,6 +98,10 @@ class SqlHistory(SqlThreads):
         if asked is None:
             older = () if before is None else (DEBATES.c.seq < before,)
             return list(connection.execute(query.where(*older).limit(need)))
+        few = _few_pinned(connection, owner, before) if pinned else None
+        seqs = None if few is None else self._index.among(connection, asked.pinned(True), few)
+        if seqs is not None:
+            return list(connection.execute(query.where(DEBATES.c.seq.in_(seqs)).limit(need)))
         return self._looked_up(connection, asked.pinned(pinned), query, before, need)
 
     def _looked_up(
@@ -197,6 +203,17 @@ def _place(more: str) -> _Place:
     if pinned not in ("0", "1") or not (seq.isascii() and seq.isdigit()) or len(seq) > 18:
         raise InvalidInput("this is no place in a list", "Begin with its first page.")
     return _Place(pinned == "1", int(seq))
+
+
+def _few_pinned(
+    connection: sa.Connection, owner: str | None, before: int | None
+) -> list[int] | None:
+    """The pinned debates that were kept before that one; None where they are more than a few."""
+    older = () if before is None else (DEBATES.c.seq < before,)
+    pinned = DEBATES.c.pinned == _flag(True), *_narrowed(owner, Search()), *older
+    query = sa.select(DEBATES.c.seq).where(*pinned).order_by(DEBATES.c.seq.desc())
+    found = list(connection.scalars(query.limit(FEW + 1)))
+    return found if len(found) <= FEW else None
 
 
 def _flag(value: bool) -> sa.ColumnElement[bool]:

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from rebuttal.stores.sql_rows import DEBATE_WORDS
-from rebuttal.stores.sql_terms import MARK, PINNED, Sought, fitting
+from rebuttal.stores.sql_terms import MARK, Sought, fitting
 from rebuttal.stores.storable import MAX_INT
 
 FTS = "debate_index"
@@ -67,6 +67,12 @@ class Index(ABC):
     def tidy(self, connection: sa.Connection, begin: bool) -> bool:
         """A step of forgetting for good what was dropped; whether there is more to do."""
         return False
+
+    def among(
+        self, connection: sa.Connection, sought: Sought, seqs: Sequence[int]
+    ) -> list[int] | None:
+        """Those found of these few; None where ``newest`` is as fast."""
+        return None
 
     @abstractmethod
     def newest(
@@ -173,16 +179,22 @@ class PostgresIndex(Index):
     ) -> list[int]:
         # The planner takes words for cheap to look at and walks through every debate instead.
         connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
-        if PINNED not in sought.all:  # these are few in any case
+        if not sought.any:  # debates of a time are few, or not the newest
             last = connection.scalar(sa.select(sa.func.max(_C.seq)))
             end = min(last or 0, (before or MAX_INT) - 1)
             blocks = (_block(end), _block(end - BLOCK))
-            found = self._found(
-                connection, replace(sought, any=(*sought.any, blocks)), before, most
-            )
+            found = self._found(connection, replace(sought, any=(blocks,)), before, most)
             if len(found) == most:
                 return found
         return self._found(connection, sought, before, most)
+
+    def among(self, connection: sa.Connection, sought: Sought, seqs: Sequence[int]) -> list[int]:
+        query = sa.text(
+            "SELECT seq FROM (SELECT seq, words FROM debate_words WHERE seq = ANY(:seqs) OFFSET 0)"
+            " AS few WHERE words @@ CAST(:sought AS tsquery)"
+        )
+        given = {"seqs": list(seqs), "sought": _ts_query(sought)}
+        return list(connection.scalars(query, given)) if seqs else []
 
     def _found(
         self, connection: sa.Connection, sought: Sought, before: int | None, most: int

@@ -107,7 +107,14 @@ def _make_words() -> None:
         return
     # Words lie outside of the rows, which stay so short that a search reads all of them at once.
     op.execute("ALTER TABLE debate_words SET (toast_tuple_target = 128)")
-    op.create_index("debate_words_found", "debate_words", ["words"], postgresql_using="gin")
+    op.create_index(
+        "debate_words_found",
+        "debate_words",
+        ["words"],
+        postgresql_using="gin",
+        # A turn's words wait in a list that every search reads too: 4 MiB of it are too slow.
+        postgresql_with={"gin_pending_list_limit": 1024},
+    )
 
 
 def _fill() -> None:
