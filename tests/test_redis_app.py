@@ -42,10 +42,10 @@ async def test_a_debate_that_runs_when_redis_dies_is_spoken_to_its_end_and_kept(
 ) -> None:
     async with app_on(frail_redis, tmp_path / "a", delay=0.02) as app:
         debate = await app.start("Should cats vote?", CYNIC_AND_RATIONAL, rounds=3, visitor=ANN)
+        finished = 0
         async with aclosing(app.watch(debate, visitor=ANN)) as batches:
-            async for batch in batches:
-                if any(isinstance(event, TurnFinished) for event in batch[1:]):
-                    break
+            while finished < 3:
+                finished += sum(isinstance(event, TurnFinished) for event in await anext(batches))
         frail_redis.kill()
         await watch_to_rest(app, debate)
         assert await app.state(debate, visitor=ANN) == "finished"
