@@ -114,7 +114,7 @@ class SqlHistory(SqlThreads):
     ) -> list[sa.Row[Any]]:
         """By the index, which may also name what is deleted, or begun a few hours outside."""
         rows: list[sa.Row[Any]] = []
-        most = need
+        most = 4 * need if asked.any else need
         while len(rows) < need:
             seqs = self._index.newest(connection, asked, before, most)
             for some in slices(seqs):

@@ -37,6 +37,8 @@ BLOCK = 4096
 
 What stands in many debates stands in many of these; to sort all of them would take longer.
 """
+MANY = 5
+"""Terms that seldom stand together."""
 MERGED = 200
 """Pages of the index that one step of ``tidy`` writes."""
 
@@ -179,7 +181,8 @@ class PostgresIndex(Index):
     ) -> list[int]:
         # The planner takes words for cheap to look at and walks through every debate instead.
         connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
-        if not sought.any:  # debates of a time are few, or not the newest
+        # Debates of a time are few, or not the newest, and so are those that hold many words.
+        if not sought.any and len(sought.all) <= MANY:
             last = connection.scalar(sa.select(sa.func.max(_C.seq)))
             end = min(last or 0, (before or MAX_INT) - 1)
             blocks = (_block(end), _block(end - BLOCK))
