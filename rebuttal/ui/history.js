@@ -246,19 +246,6 @@
     each(".history .day input:not([type=date])", (day) => { day.type = "date"; });
   };
 
-  // The stage has the debate's address, and beside it the way to share it.
-  const offerLinks = () =>
-    each(".heading a.permalink:only-of-type", (link) => {
-      const value = `share ${new URL(link.href).searchParams.get("debate")}`;
-      const there = link.parentElement.querySelector("button.share");
-      if (there?.value === value) return;
-      there?.remove();
-      const button = Object.assign(document.createElement("button"), { type: "button", value });
-      button.className = "act share";
-      button.textContent = "Share…";
-      link.after(button);
-    });
-
   const name = () => {
     each(".block.told:not([role])", (said) => said.setAttribute("role", "status"));
     each(".found a[target], .history-foot a[target]", (link) => link.removeAttribute("target"));
@@ -273,7 +260,6 @@
       setClock();
       tellTimes();
       name();
-      offerLinks();
       showChosen();
       refocus();
       layOut();

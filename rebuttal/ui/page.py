@@ -40,10 +40,10 @@ def build_ui(app: DebateApp, blocks: type[gr.Blocks] = RawBlocks) -> gr.Blocks:
                     tables.append(build_table(app, mode))
             with gr.Tab("History", id="history") as history_tab:
                 history = build_history_tab(app)
-            with gr.Tab("Insight", id="insight") as insight_tab:
-                numbers = build_insight_tab()
             with gr.Tab("Models", id="models") as models_tab:
                 shelf = build_models_tab(app.settings)
+            with gr.Tab("Insight", id="insight") as insight_tab:
+                numbers = build_insight_tab()
         slip = build_slip()
         sheets = build_sheets(app)
         for table in tables:

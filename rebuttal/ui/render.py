@@ -149,7 +149,9 @@ def heading(
     return (
         f'<h2 class="topic" lang="{language_code(debate.language)}">{safe_line(debate.topic)}</h2>'
         f'<ul class="players">{"".join(players)}</ul>{descent}'
-        f'<a class="permalink" href="?debate={debate.id}">Link to this debate{reach}</a>'
+        f'<p class="reach"><a class="permalink" href="?debate={debate.id}">'
+        f"Link to this debate{reach}</a>"
+        f'<button type="button" class="act share" value="share {debate.id}">Share…</button></p>'
     )
 
 

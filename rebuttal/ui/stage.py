@@ -282,7 +282,12 @@ def _note(mode: Mode) -> dict[str, Any]:
 
 
 def _tools(mode: Mode) -> dict[str, Any]:
-    names: dict[ExportFormat, str] = {"md": "Markdown", "txt": "Text", "json": "JSON"}
+    names: dict[ExportFormat, str] = {
+        "md": "Markdown",
+        "txt": "Text",
+        "json": "JSON",
+        "html": "Web page",
+    }
     with gr.Row(elem_classes="tools"):
         return {
             "streaming": gr.Checkbox(True, label="Word by word", container=False),
