@@ -29,6 +29,6 @@ class Access:
     charge: Charge
     charged: Callable[[Visitor, Mapping[str, str]], AbstractAsyncContextManager[None]]
     running: Callable[[], frozenset[str]]
-    """The debates that this process speaks now."""
+    """The debates that are spoken now, here or, as of a second ago, by other processes."""
     forget: Callable[[str], Awaitable[None]]
     """Stop a debate and let go of it, because it is deleted."""

@@ -78,8 +78,12 @@ class Member(Protocol):
         """Others are heard again; what was said meanwhile may have been missed."""
         ...
 
-    def look_around(self, elsewhere: Collection[str], unheld: Collection[str]) -> None:
-        """Of the claimed debates those that others watch, of the followed those that none holds."""
+    def look_around(
+        self, elsewhere: Collection[str], unheld: Collection[str], running: Collection[str]
+    ) -> None:
+        """Of the claimed debates those that others watch, of the followed those that none holds,
+        and all that run in any process.
+        """
         ...
 
     @property

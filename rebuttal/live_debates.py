@@ -42,6 +42,7 @@ class LiveDebates:
         self._users: Counter[str] = Counter()
         self._opening: dict[str, asyncio.Future[LiveDebate]] = {}
         self._unheld: Counter[str] = Counter()
+        self._running_elsewhere: frozenset[str] = frozenset()
         self._heard_early: dict[str, list[Entry]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._watchman = Watchman(lambda: hall.store.ledger, self._busy, self._cut)
@@ -62,8 +63,9 @@ class LiveDebates:
 
     @property
     def running(self) -> frozenset[str]:
-        """The debates that speak, or wait in line for a place."""
-        return frozenset(key for key, live in self._debates.items() if live.running)
+        """The debates that speak, or wait in line for a place, as far as is known of others'."""
+        here = {key for key, live in self._debates.items() if live.running}
+        return self._running_elsewhere | here
 
     async def forget(self, debate_id: str) -> None:
         """Have it stopped wherever it runs and know it no more, because it is deleted."""
@@ -116,6 +118,7 @@ class LiveDebates:
 
     def away(self) -> None:
         """See Member."""
+        self._running_elsewhere = frozenset()
         for live in self._debates.values():
             live.transcript.lose_sight(OUT_OF_HEARING)
 
@@ -124,9 +127,13 @@ class LiveDebates:
         for live in self._debates.values():
             self._begin(live.transcript.resync())
 
-    def look_around(self, elsewhere: Collection[str], unheld: Collection[str]) -> None:
+    def look_around(
+        self, elsewhere: Collection[str], unheld: Collection[str], running: Collection[str]
+    ) -> None:
         """See Member."""
         others, none = set(elsewhere), set(unheld)
+        here = {key for key, live in self._debates.items() if live.transcript.claim}
+        self._running_elsewhere = frozenset(running) - here
         for debate_id, live in self._debates.items():
             live.watched_elsewhere(debate_id in others)
             if live.transcript.elsewhere and debate_id in none:

@@ -30,6 +30,7 @@ class Process:
         self.taken: list[tuple[str, str]] = []
         self.elsewhere: Collection[str] = ()
         self.unheld: Collection[str] = ()
+        self.running: Collection[str] = ()
         self.watched: list[str] = []
         self.went_away = 0
         self.came_back = 0
@@ -46,8 +47,10 @@ class Process:
     def back(self) -> None:
         self.came_back += 1
 
-    def look_around(self, elsewhere: Collection[str], unheld: Collection[str]) -> None:
-        self.elsewhere, self.unheld = elsewhere, unheld
+    def look_around(
+        self, elsewhere: Collection[str], unheld: Collection[str], running: Collection[str]
+    ) -> None:
+        self.elsewhere, self.unheld, self.running = elsewhere, unheld, running
 
     async def obey(self, debate_id: str, order: str) -> str:
         return f"{order} of {debate_id}: done"
@@ -132,10 +135,13 @@ async def test_a_running_debate_of_a_silent_process_is_taken_over_with_its_note_
     async with processes(empty_redis, 3) as (silent, one, other):
         claim = await silent.bus.claim("d")
         rests = await silent.bus.claim("at rest")
+        await other.bus.follow("at rest")
         assert claim
         assert rests
         await claim.run("first")
         await claim.run("second")
+        await until(lambda: other.running == ["d"])
+        assert "at rest" not in other.unheld
         for task in silent.bus._loops:  # type: ignore[attr-defined]
             task.cancel()
         seconds = await until(lambda: one.taken or other.taken, 10)

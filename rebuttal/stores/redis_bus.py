@@ -180,7 +180,7 @@ class RedisBus:
         answer = await self._script(scripts.BEAT, self.name, stands_by, *counted)
         if answer is None:
             return
-        lost, elsewhere, unknown, unheld, orphans = answer
+        lost, elsewhere, unknown, unheld, orphans, running = answer
         if self.problem:
             self._come_back()
         for debate_id, lease in claims.items():
@@ -189,7 +189,7 @@ class RedisBus:
         for debate_id in lost:
             if self._claims.get(debate_id) is claims[debate_id]:
                 self._lose(debate_id)
-        self._member.look_around(elsewhere, unheld)
+        self._member.look_around(elsewhere, unheld, running)
         for debate_id in unknown:
             if known := self._claims.get(debate_id):
                 await known.run_again()

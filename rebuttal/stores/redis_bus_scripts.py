@@ -148,7 +148,8 @@ BEAT = (
     + """
 -- process, whether it stands by, and three lists with their lengths in front: leases it has with
 -- their debates, debates watched there, debates followed there
--- -> debates it lost; that others watch; without notes; that nobody holds; orphans with notes
+-- -> debates it lost; that others watch; without notes; that nobody holds; orphans with notes; all
+-- that run
 local me, running, at = ARGV[1], p .. 'running', 3
 local function list()
   local found = {}
@@ -200,6 +201,6 @@ if ARGV[2] == '1' then
     end
   end
 end
-return {lost, elsewhere, unknown, unheld, orphans}
+return {lost, elsewhere, unknown, unheld, orphans, redis.call('ZRANGE', running, -1000, -1)}
 """
 )
