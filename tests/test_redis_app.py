@@ -32,7 +32,7 @@ def app_on(
 
 async def is_back(app: DebateApp) -> None:
     deadline = time.monotonic() + 10
-    while app.storage_problem:
+    while app.is_degraded:
         assert time.monotonic() < deadline, app.storage_problem
         await asyncio.sleep(0.01)
 
