@@ -6,7 +6,7 @@ from tests.guarded import pages, strangers_page
 from tests.linked import linked
 from tests.postgres import empty_postgres, postgres
 from tests.redis_server import empty_redis, frail_redis, redis_server
-from tests.stores import store, store_address
+from tests.stores import sql_address, store, store_address
 
 __all__ = [
     "browser",
@@ -18,6 +18,7 @@ __all__ = [
     "pages",
     "postgres",
     "redis_server",
+    "sql_address",
     "store",
     "store_address",
     "strangers_page",

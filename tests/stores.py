@@ -29,6 +29,12 @@ def store_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return _empty(request, tmp_path)
 
 
+@pytest.fixture(params=KINDS[:2])
+def sql_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The same of those that speak SQL."""
+    return _empty(request, tmp_path)
+
+
 @pytest.fixture(params=[*KINDS, "memory"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[DebateStore]:
     """An empty store of each kind."""

@@ -29,22 +29,13 @@ from tests.stores import NOON, a_debate, a_turn, begin, listed
 LATER = timedelta(seconds=1)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'debates.db'}"
-    empty: str = request.getfixturevalue("empty_postgres")
-    return empty
-
-
-def test_the_index_is_true_after_any_changes(address: str) -> None:
+def test_the_index_is_true_after_any_changes(sql_address: str) -> None:
     random = Random(1)
     there = [*(f"w{number}" for number in range(60)), "日", "日本", "é", "ᄒ"]
-    database = Database.open(address)
+    database = Database.open(sql_address)
     index = index_on(database.backend)
     documents: dict[int, set[str]] = {}
-    _begin_many(address, 30)
+    _begin_many(sql_address, 30)
 
     def check(connection: sa.Connection) -> None:
         one, other, third = random.sample(there, 3)
@@ -111,12 +102,12 @@ texts = st.text(max_size=60) | st.lists(
 ).map(" ".join)
 
 
-def test_any_search_finds_what_looking_through_all_finds(address: str) -> None:
+def test_any_search_finds_what_looking_through_all_finds(sql_address: str) -> None:
     said = ["Cats and DOGS", 'A "quote" AND more', "日本語の議論", "École 🦊 caté", "nothing"]
     with asyncio.Runner() as runner:
 
         async def opened() -> SqlStore:
-            store = SqlStore.open(address)
+            store = SqlStore.open(sql_address)
             for number, text in enumerate(said):
                 await store.add_debate(
                     a_debate(f"d{number}", topic=text), a_turn("t0", None, text="x")
@@ -141,9 +132,9 @@ def test_any_search_finds_what_looking_through_all_finds(address: str) -> None:
         runner.run(store.close())
 
 
-async def test_words_beyond_what_fits_are_kept_and_only_not_found(address: str) -> None:
+async def test_words_beyond_what_fits_are_kept_and_only_not_found(sql_address: str) -> None:
     many = [f"{number:08x}" for number in range(60_000)]
-    async with SqlStore.open(address) as store:
+    async with SqlStore.open(sql_address) as store:
         await begin(store)
         await store.add_turn("d", a_turn("t1", "t0", text=" ".join(many)))
         await store.add_turn("d", a_turn("t2", "t1", text="afterwards"), finished=True)
@@ -209,12 +200,12 @@ def keep_as_before(address: str, debate: Debate, turns: list[Turn]) -> None:
     engine.dispose()
 
 
-async def test_debates_of_an_earlier_version_are_found_after_an_upgrade(address: str) -> None:
-    at_revision(address, "0002")
+async def test_debates_of_an_earlier_version_are_found_after_an_upgrade(sql_address: str) -> None:
+    at_revision(sql_address, "0002")
     whole = [a_turn("t0", None, rounds=1), a_turn("t1", "t0", text="Spoken of old.", model="m")]
-    keep_as_before(address, a_debate("whole", tip="t1"), whole)
-    keep_as_before(address, a_debate("cut", tip="t0"), [a_turn("t0", None, rounds=1)])
-    async with SqlStore.open(address) as store:
+    keep_as_before(sql_address, a_debate("whole", tip="t1"), whole)
+    keep_as_before(sql_address, a_debate("cut", tip="t0"), [a_turn("t0", None, rounds=1)])
+    async with SqlStore.open(sql_address) as store:
         assert [d.id for d in await listed(store)] == ["cut", "whole"]
         assert [d.id for d in await listed(store, text="of old spo")] == ["whole"]
         assert [d.id for d in await listed(store, finished=True)] == ["whole"]

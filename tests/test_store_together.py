@@ -27,11 +27,11 @@ from rebuttal.stores.sql import SqlStore
 from rebuttal.stores.sql_database import MIGRATION_LOCK, SCHEMA
 from rebuttal.stores.sql_index import FTS
 from rebuttal.stores.sql_rows import METADATA
-from tests.stores import ROOT, a_debate, a_turn, begin, ids, listed
+from tests.stores import ROOT, a_debate, a_store, a_turn, begin, ids, listed
 
 
 async def test_of_twenty_turns_on_one_tip_exactly_one_is_kept(store_address: str) -> None:
-    async with SqlStore.open(store_address) as left, SqlStore.open(store_address) as right:
+    async with a_store(store_address) as left, a_store(store_address) as right:
         await begin(left)
         calls = [
             (left if number % 2 else right).add_turn("d", a_turn(f"new{number}", "t0"))
@@ -45,7 +45,7 @@ async def test_of_twenty_turns_on_one_tip_exactly_one_is_kept(store_address: str
 
 
 async def test_writers_of_different_debates_do_not_disturb_each_other(store_address: str) -> None:
-    async with SqlStore.open(store_address) as left, SqlStore.open(store_address) as right:
+    async with a_store(store_address) as left, a_store(store_address) as right:
         await asyncio.gather(
             *(
                 begin(store, f"{name}{i}", turns=5)
@@ -83,11 +83,11 @@ def all_debates_locked(address: str) -> Iterator[None]:
 
 
 async def test_a_cancelled_write_is_finished_before_the_cancellation_goes_on(
-    store_address: str,
+    sql_address: str,
 ) -> None:
-    async with SqlStore.open(store_address) as store:
+    async with SqlStore.open(sql_address) as store:
         await begin(store)
-        with all_debates_locked(store_address):
+        with all_debates_locked(sql_address):
             call = asyncio.create_task(store.add_turn("d", a_turn("t1", "t0")))
             await asyncio.sleep(0.1)
             call.cancel()
@@ -98,18 +98,18 @@ async def test_a_cancelled_write_is_finished_before_the_cancellation_goes_on(
         assert await ids(store) == ["t0", "t1"]
 
 
-async def test_close_waits_for_everything_that_was_asked_before(store_address: str) -> None:
-    store = SqlStore.open(store_address)
+async def test_close_waits_for_everything_that_was_asked_before(sql_address: str) -> None:
+    store = SqlStore.open(sql_address)
     writing = [asyncio.create_task(begin(store, f"d{number}")) for number in range(10)]
     await asyncio.sleep(0)
     await store.close()
     await asyncio.gather(*writing)
-    async with SqlStore.open(store_address) as again:
+    async with SqlStore.open(sql_address) as again:
         assert len(await listed(again)) == 10
 
 
-async def test_after_close_every_call_is_a_store_error(store_address: str) -> None:
-    store = SqlStore.open(store_address)
+async def test_after_close_every_call_is_a_store_error(sql_address: str) -> None:
+    store = SqlStore.open(sql_address)
     await store.close()
     await store.close()
     for call in (
@@ -127,11 +127,11 @@ async def test_after_close_every_call_is_a_store_error(store_address: str) -> No
             await call
 
 
-def test_closing_leaves_no_thread(store_address: str) -> None:
+def test_closing_leaves_no_thread(sql_address: str) -> None:
     before = threading.active_count()
 
     async def use() -> None:
-        async with SqlStore.open(store_address) as store:
+        async with SqlStore.open(sql_address) as store:
             await begin(store)
             assert threading.active_count() > before
 
@@ -139,9 +139,9 @@ def test_closing_leaves_no_thread(store_address: str) -> None:
     assert threading.active_count() == before
 
 
-async def test_eight_openers_of_an_empty_database_agree(store_address: str) -> None:
+async def test_eight_openers_of_an_empty_database_agree(sql_address: str) -> None:
     stores = await asyncio.gather(
-        *(asyncio.to_thread(SqlStore.open, store_address) for _ in range(8))
+        *(asyncio.to_thread(SqlStore.open, sql_address) for _ in range(8))
     )
     await begin(stores[0])
     assert [len(await listed(store)) for store in stores] == [1] * 8
@@ -159,12 +159,12 @@ print("open", flush=True)
 """
 
 
-def test_four_processes_may_open_an_empty_database_at_once(store_address: str) -> None:
+def test_four_processes_may_open_an_empty_database_at_once(sql_address: str) -> None:
     with ExitStack() as running:
         openers = [
             running.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-c", OPEN_WHEN_TOLD, store_address],
+                    [sys.executable, "-c", OPEN_WHEN_TOLD, sql_address],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
@@ -202,10 +202,10 @@ def another_opener(address: str) -> Iterator[None]:
 
 
 async def test_an_opener_waits_for_another_one_and_does_not_repeat_its_work(
-    store_address: str,
+    sql_address: str,
 ) -> None:
-    with another_opener(store_address):
-        opening = asyncio.create_task(asyncio.to_thread(SqlStore.open, store_address))
+    with another_opener(sql_address):
+        opening = asyncio.create_task(asyncio.to_thread(SqlStore.open, sql_address))
         await asyncio.sleep(0.5)
         assert not opening.done()
     await (await opening).close()
@@ -218,9 +218,9 @@ async def test_several_empty_databases_may_be_opened_at_once(tmp_path: Path) -> 
         await store.close()
 
 
-def test_the_migrations_make_the_tables_that_the_store_uses(store_address: str) -> None:
-    asyncio.run(SqlStore.open(store_address).close())
-    engine = sa.create_engine(store_address.replace("postgresql:", "postgresql+psycopg:"))
+def test_the_migrations_make_the_tables_that_the_store_uses(sql_address: str) -> None:
+    asyncio.run(SqlStore.open(sql_address).close())
+    engine = sa.create_engine(sql_address.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect() as connection:
         opts = {"compare_type": True, "include_name": lambda name, *_: not is_index_of_words(name)}
         context = MigrationContext.configure(connection, opts=opts)
