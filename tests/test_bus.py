@@ -258,3 +258,13 @@ async def test_an_address_that_is_none_is_told_without_its_password() -> None:
     with pytest.raises(InvalidInput) as raised:
         DebateApp(load_settings(redis=f"http://:{PASSWORD}@127.0.0.1:1/0"))
     assert PASSWORD not in str(raised.value)
+
+
+async def test_closing_takes_a_moment_at_whatever_moment(empty_redis: str) -> None:
+    for number in range(40):
+        process = Process(RedisBus.open(empty_redis))
+        await process.bus.join(process)
+        await process.bus.follow("d")
+        await asyncio.sleep(number / 4000)
+        async with asyncio.timeout(5):
+            await process.bus.close()

@@ -42,6 +42,7 @@ class RedisBus:
         self._server = address.name
         self._member: Member | None = None
         self._stands_by = False
+        self._closed = False
         self._claims: dict[str, _Lease] = {}
         self._followed: dict[str, str] = {}
         self._read_inbox = "0"
@@ -122,10 +123,12 @@ class RedisBus:
 
     async def close(self) -> None:
         """See Bus."""
-        for task in (*self._loops, *self._tasks):
-            task.cancel()
-        if self._loops or self._tasks:
-            await asyncio.wait([*self._loops, *self._tasks])
+        self._closed = True
+        going = {*self._loops, *self._tasks}
+        while going:
+            for task in going:
+                task.cancel()  # more than once: the client of Redis may take it for a timeout
+            _, going = await asyncio.wait(going, timeout=BEAT)
         if not self.problem:
             with suppress(StoreError):
                 async with spoken(self._server):
@@ -161,7 +164,7 @@ class RedisBus:
     # --- inside -----------------------------------------------------------------------------------
 
     async def _keep_beating(self) -> None:
-        while True:
+        while not self._closed:
             await asyncio.sleep(BEAT)
             try:
                 await self._beat()
@@ -197,7 +200,7 @@ class RedisBus:
             self._begin(self._member.take_over(debate_id, note))
 
     async def _keep_reading(self) -> None:
-        while True:
+        while not self._closed:
             try:
                 await asyncio.sleep(BEAT / 4 if self.problem else 0)
                 await self._read()
