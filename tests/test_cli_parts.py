@@ -101,7 +101,7 @@ def test_nothing_foreign_acts_on_a_terminal() -> None:
     state = ModelState(label=sting, endpoint=sting, model=sting, usable=False, reason=sting)
     print_models([state], console)
     print_personas([persona], console)
-    print_debates([(debate(sly, topic=sting), "finished")], console)
+    print_debates([(debate(sly, topic=sting), "finished", sting)], console)
     assert "So it is." in out.getvalue()
     assert all(sign.isprintable() or sign == "\n" for sign in out.getvalue())
     assert "owned" not in out.getvalue()

@@ -11,7 +11,7 @@ import pytest
 
 from rebuttal.app import DebateApp
 from rebuttal.errors import InvalidInput, NotAllowed, NotFound, RebuttalError
-from rebuttal.history import MOST_DELETED, UNDO_FOR, History
+from rebuttal.history import FIRST_PURGE_AFTER, MOST_DELETED, UNDO_FOR, History
 from rebuttal.providers.scripted import ScriptedModel
 from rebuttal.records import OPERATOR, Search, Visitor, new_id, now
 from tests.debates import CYNIC_AND_RATIONAL, scripted_app, watch_to_rest
@@ -168,6 +168,21 @@ async def test_a_purge_takes_what_was_deleted_a_while_ago_and_nothing_else(app: 
     with pytest.raises(NotFound):
         await app.history.undelete([key], visitor=OWNER)
     assert await found(app) == [other]
+
+
+async def test_a_served_app_purges_by_itself(app: DebateApp) -> None:
+    key = await begun(app)
+    await app.history.delete([key], visitor=OWNER)
+    later = at(app, now() + UNDO_FOR + timedelta(seconds=1))
+    tidying = asyncio.create_task(later.keep_tidy())
+    async with asyncio.timeout(FIRST_PURGE_AFTER + 10):
+        while await later.doomed():
+            await asyncio.sleep(0.1)
+    assert not tidying.done()
+    tidying.cancel()
+    await asyncio.wait([tidying])
+    with pytest.raises(NotFound):
+        await app.history.undelete([key], visitor=OWNER)
 
 
 async def test_what_is_kept_for_days_goes_after_its_last_turn(tmp_path: Path) -> None:
