@@ -176,7 +176,7 @@ async def test_a_served_app_purges_by_itself(app: DebateApp) -> None:
     later = at(app, now() + UNDO_FOR + timedelta(seconds=1))
     tidying = asyncio.create_task(later.keep_tidy())
     async with asyncio.timeout(FIRST_PURGE_AFTER + 10):
-        while await later.doomed():
+        while await later.doomed():  # noqa: ASYNC110 - the store tells nobody
             await asyncio.sleep(0.1)
     assert not tidying.done()
     tidying.cancel()
