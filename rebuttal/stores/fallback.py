@@ -8,91 +8,71 @@ whose answer was lost counts once, and one that a restart made it forget is give
 from __future__ import annotations
 
 import asyncio
-import logging
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from rebuttal.errors import InvalidInput, NotFound, RebuttalError, StaleTip, StoreError
+from rebuttal.errors import NotFound, RebuttalError, StoreError
 from rebuttal.stores.base import no_debate
 from rebuttal.stores.finding import Whole
-from rebuttal.stores.journal import Journal, Write
+from rebuttal.stores.journal import Write
 from rebuttal.stores.memory import MemoryStore
 from rebuttal.stores.memory_ledger import Sums
+from rebuttal.stores.outages import Outages
 from rebuttal.stores.redis import RedisStore
-from rebuttal.stores.redis_connection import RESTARTED, RedisAway
+from rebuttal.stores.redis_connection import RedisAway
 from rebuttal.stores.redis_database import LOST, WHY_LOST
 from rebuttal.stores.redis_rows import Tree
-from rebuttal.stores.redis_write_back import WriteBack
-from rebuttal.stores.restoring import restore_all
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Work = Callable[[Any], Awaitable[T]]
 """What a store, whichever it is, is to do."""
 
-FIRST_LOOK, LAST_LOOK = 0.1, 5.0
-"""Seconds between looks whether Redis is back; they double from the first to the last."""
-BRIEFLY = 1.0
-"""Seconds that everybody waits for a Redis that answers and only has to be looked at anew."""
 LETTERS = 50_000_000
 """Of debates held in memory beside those that wait to be written back."""
-FAREWELL = 2.0
-"""Seconds that closing waits for a Redis that is away."""
-ATTEMPTS = 3
-"""At a write that Redis refuses without being away."""
 
 
 class Fallback:
-    """Whoever finds out that Redis is away tells all others that wait for it.
-
-    ``own`` is what this process has spent.
-    """
+    """Reads and writes, by whichever of the two it is now."""
 
     def __init__(self, redis: RedisStore, memory: MemoryStore, keep: timedelta) -> None:
         self.memory = memory
-        self.own = Sums()
         self._redis = redis
-        self._keep = keep
-        self._journal = Journal(redis.database.next_number)
-        redis.database.oldest = self._journal.oldest
-        self._away: str | None = None
-        self._is_brief = False
-        self._closed = False
-        self._turned: asyncio.Future[None] | None = None
+        self._outages = Outages(redis, memory, keep)
+        self._journal = self._outages.journal
         self._entering = asyncio.Lock()
-        self._returning: asyncio.Task[None] | None = None
+
+    @property
+    def own(self) -> Sums:
+        """What this process has spent."""
+        return self._outages.own
 
     @property
     def is_away(self) -> bool:
         """Whether memory has taken over."""
-        return self._away is not None
+        return self._outages.reason is not None
 
     @property
     def problem(self) -> str:
         """What a person has to know, in a sentence; or empty."""
-        if self._away is None or self._is_brief:
+        if not self._outages.is_told:
             return ""
         return (
-            f"Redis {self._away}: debates are kept in this process's memory until it returns, "
-            "and are then written back."
+            f"Redis {self._outages.reason}: debates are kept in this process's memory until it "
+            "returns, and are then written back."
         )
-
-    # --- reading and writing ----------------------------------------------------------------------
 
     async def read(self, work: Work[T], *needed: str) -> T:
         """What the store says that is there. It has to know these debates.
 
         Raises StoreError where Redis is away and they are not in memory.
         """
-        while await self._is_there():
+        while await self._outages.is_over():
             try:
                 return await self._ask(work)
             except RedisAway as error:
-                self._lose(error)
+                self._outages.begin(error)
             except RebuttalError:
                 if not await self._has_forgotten(needed):
                     raise
@@ -100,11 +80,11 @@ class Fallback:
 
     async def whole(self, debate_id: str) -> Whole:
         """The debate with its turns, from now on in memory, too. Raises NotFound."""
-        while await self._is_there():
+        while await self._outages.is_over():
             try:
                 return await self._remembered(debate_id)
             except RedisAway as error:
-                self._lose(error)
+                self._outages.begin(error)
             except NotFound:
                 if not await self._has_forgotten([debate_id]):
                     self.memory.shelf.drop(debate_id)
@@ -143,36 +123,19 @@ class Fallback:
 
         Raises StoreError where something is lost, because Redis is still away.
         """
-        lost = 0
-        if self._returning:
-            self._returning.cancel()
-            await asyncio.wait([self._returning])
-        if self._away is not None and self._journal.waiting and not self._closed:
-            with suppress(StoreError, TimeoutError):
-                async with asyncio.timeout(FAREWELL):
-                    await self._write_back()
-            lost = len(self._journal.waiting)
-        self._closed = True
-        await self._redis.close()
-        await self.memory.close()
-        if lost:
-            log.error("%d writes are lost: Redis did not return before the end.", lost)
-            raise StoreError(
-                f"Redis {self._away}: what was done since is lost, as the program ends now.",
-                "Start Redis, then do it again.",
-            )
+        await self._outages.close()
 
     async def _written(
         self, write: Write, needed: Sequence[str], changed: Callable[[T], bool]
     ) -> T:
         try:
-            while await self._is_there():
+            while await self._outages.is_over():
                 try:
                     result: T = await self._ask(
                         lambda redis: write.work(redis.as_write(write.number))
                     )
                 except RedisAway as error:
-                    self._lose(error)
+                    self._outages.begin(error)
                 except RebuttalError:
                     if not await self._has_forgotten(needed):
                         raise
@@ -219,7 +182,7 @@ class Fallback:
     def _check_known(self, needed: Sequence[str]) -> None:
         if not all(debate_id in self.memory.shelf for debate_id in needed):
             raise StoreError(
-                f"This debate is kept in Redis, which {self._away or 'has it alone'}.",
+                f"This debate is kept in Redis, which {self._outages.reason or 'has it alone'}.",
                 "It is there again as soon as Redis is.",
             )
 
@@ -241,11 +204,10 @@ class Fallback:
 
     async def _ask(self, work: Work[T]) -> T:
         """What Redis answers. Raises RedisAway as soon as anybody finds out."""
-        if self._turned is None or self._turned.done():
-            self._turned = asyncio.get_running_loop().create_future()
+        begun = self._outages.begun
         asking = asyncio.ensure_future(self._asked(work))
         try:
-            both: set[asyncio.Future[Any]] = {asking, self._turned}
+            both: set[asyncio.Future[Any]] = {asking, begun}
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
             if not asking.done():
@@ -254,7 +216,7 @@ class Fallback:
                 asking.cancel()
                 asking.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         if not asking.done():
-            raise RedisAway(self._away or "does not answer")
+            raise RedisAway(self._outages.reason or "does not answer")
         return asking.result()
 
     async def _asked(self, work: Work[T]) -> T:
@@ -264,17 +226,6 @@ class Fallback:
                     await self._redis.database.enter()
         return await work(self._redis)
 
-    # --- away and back ----------------------------------------------------------------------------
-
-    async def _is_there(self) -> bool:
-        """Whether Redis is to be asked. Where it can be back in a moment, that is waited for."""
-        if self._closed:
-            raise StoreError("the store of debates is closed.", "Start Rebuttal again.")
-        if self._away is not None and self._is_brief and self._returning:
-            await asyncio.wait([self._returning], timeout=BRIEFLY)
-            self._is_brief = False
-        return self._away is None
-
     async def _has_forgotten(self, about: Sequence[str]) -> bool:
         """Whether Redis refuses because it has lost what it kept. Then it counts as away."""
         if not any(debate_id in self.memory.shelf for debate_id in about):
@@ -283,68 +234,9 @@ class Fallback:
         try:
             done: set[int] | None = await self._ask(lambda redis: redis.database.done())
         except RedisAway as error:
-            self._lose(error)
+            self._outages.begin(error)
             return True
         if done is not None and kept <= done:
             return False
-        self._lose(RedisAway(LOST, hint=WHY_LOST))
+        self._outages.begin(RedisAway(LOST, hint=WHY_LOST))
         return True
-
-    def _lose(self, error: RedisAway) -> None:
-        if self._away is not None:
-            return
-        self._away = error.reason
-        # It answers, so what this process knows can be compared at once with what it keeps.
-        self._is_brief = error.reason in (RESTARTED, LOST)
-        log.warning("%s Until it returns, debates are kept in memory.", error)
-        if self._turned and not self._turned.done():
-            self._turned.set_result(None)
-        self._returning = asyncio.create_task(self._return(), name="return of Redis")
-
-    async def _return(self) -> None:
-        delay = 0.0 if self._is_brief else FIRST_LOOK
-        while self._away is not None:
-            # Several processes do not all come at the same moment.
-            await asyncio.sleep(delay * random.uniform(0.5, 1))
-            delay = min(max(2 * delay, FIRST_LOOK), LAST_LOOK)
-            try:
-                await self._write_back()
-            except RedisAway as error:
-                self._away = error.reason
-            except StoreError as error:
-                log.warning("not written back yet: %s", error)
-            except Exception:
-                # The boundary of the task: without it nothing would ever be written back.
-                log.exception("writing back broke")
-
-    async def _write_back(self) -> None:
-        database = self._redis.database
-        before = database.born
-        done = await database.enter()
-        if before and database.born != before:
-            restore_all(self._journal, self.memory, self.own, self._keep)
-        self._journal.compare(done)
-        count = 0
-        while waiting := self._journal.waiting:
-            for write in waiting:
-                await self._give(write)
-            count += len(waiting)
-        self._away = None
-        log.info("Redis is back; %d writes were written back.", count)
-
-    async def _give(self, write: Write) -> None:
-        database, shelf = self._redis.database, self.memory.shelf
-        back = WriteBack(database, self._redis.keep_turns, write.number, shelf)
-        try:
-            await write.work(back)
-            await back.finish()
-        except (InvalidInput, NotFound, StaleTip) as error:
-            log.warning("a write of the outage has no place any more: %s", error)
-        except RedisAway:
-            raise
-        except StoreError:
-            write.failed += 1
-            if write.failed < ATTEMPTS:
-                raise
-            log.exception("a write of the outage is lost")
-        write.state = "kept"
