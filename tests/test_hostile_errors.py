@@ -21,7 +21,7 @@ from rebuttal.material import clean, without_addresses
 from rebuttal.records import OPERATOR, Seat, Visitor
 from rebuttal.redaction import install
 from rebuttal.settings import load_settings
-from rebuttal.ui.render import Transcript
+from rebuttal.ui.transcript import Transcript
 from tests.debates import debate
 from tests.hostile import SPY
 from tests.hostile_server import Refusal, Upstream
