@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import date, timedelta
 
 import pytest
 
@@ -15,7 +16,10 @@ from rebuttal.line import next_debater
 from rebuttal.records import Search, Token
 from rebuttal.stores.base import Cost, Purse
 from rebuttal.stores.fallback_store import FallbackStore
+from rebuttal.stores.redis import RedisStore
 from rebuttal.stores.redis_connection import RedisAddress
+from rebuttal.stores.redis_database import RedisDatabase
+from rebuttal.stores.redis_scripts import MARK
 from tests.redis_server import PASSWORD, RedisServer
 from tests.stores import NOON, ROOT, a_debate, a_store, a_turn, begin, ids, listed
 
@@ -150,3 +154,23 @@ def test_without_the_package_the_app_begins_and_redis_says_what_to_install(
         check=True,
     )
     assert "pip install 'redis>=8,<9'" in ended.stdout
+
+
+async def test_a_write_that_is_sent_twice_counts_once(empty_redis: str) -> None:
+    store = RedisStore.open(empty_redis, timedelta(hours=1), keep_turns=400)
+    purse = Purse("app", "", "2026-11-20", tokens=100)
+    for _ in range(3):
+        assert await store.as_write(7).ledger.reserve([purse], Cost(60)) is None
+    assert (await store.ledger.figures(date(2026, 11, 20)))["app"].total == Cost(60)
+    await store.close()
+
+
+async def test_a_write_from_before_an_outage_is_let_in_no_more(empty_redis: str) -> None:
+    database = RedisDatabase(RedisAddress(empty_redis), timedelta(hours=1))
+    await database.enter()
+    earlier = ("1", "0", str(database._generation), database._process, database.born)
+    await database.enter()
+    assert await database.run(MARK, *earlier) == ["fenced"]
+    assert await database.write(MARK, number=1) == ["ok"]
+    assert await database.write(MARK, number=1) == ["again"]
+    await database.close()
