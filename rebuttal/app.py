@@ -9,7 +9,6 @@ from contextlib import aclosing, asynccontextmanager
 
 from rebuttal.access import Access
 from rebuttal.budget import Budget, Report
-from rebuttal.bus import Alone, Bus
 from rebuttal.catalog import Catalog, load_catalog
 from rebuttal.errors import CatalogError, StoreError
 from rebuttal.events import DebateEvent
@@ -22,6 +21,7 @@ from rebuttal.links import Links
 from rebuttal.live import LiveDebate
 from rebuttal.live_debates import LiveDebates
 from rebuttal.models import Models
+from rebuttal.opening import keeps_elsewhere, open_bus, open_store
 from rebuttal.orders import (
     Branch,
     Choose,
@@ -59,7 +59,6 @@ log = logging.getLogger(__name__)
 
 STAND_BY_AGAIN = 5.0
 """Seconds."""
-REDIS = ("redis://", "rediss://")
 MOST_LISTED = 200
 """Debates that one visitor sees in a list."""
 
@@ -86,7 +85,7 @@ class DebateApp:
         )
         self._store = store
         self._live: LiveDebates | None = None
-        self._bus = _open_bus(settings)
+        self._bus = open_bus(settings)
         self._opening = asyncio.Lock()
         self._rights = Rights(settings, lambda: self.catalog)
         self._own_keys = OwnKeys()
@@ -134,7 +133,7 @@ class DebateApp:
     @property
     def keeps_elsewhere(self) -> bool:
         """Whether the store may go away and come back while debates go on."""
-        return (self.settings.database or "").startswith(REDIS)
+        return keeps_elsewhere(self.settings)
 
     @property
     def storage_problem(self) -> str:
@@ -452,7 +451,7 @@ class DebateApp:
         """The live debates; the store is opened when it is first needed."""
         async with self._opening:
             if self._store is None:
-                self._store = await asyncio.to_thread(_open_store, self.settings)
+                self._store = await asyncio.to_thread(open_store, self.settings)
             if self._live is None:
                 self._live = LiveDebates(self._hall)
                 await self._bus.join(self._live)
@@ -487,35 +486,3 @@ class DebateApp:
             if not self._rights.reads(visitor, live.debate):
                 raise no_debate(debate_id)
             yield live
-
-
-def _open_bus(settings: Settings) -> Bus:
-    address = settings.redis
-    if address is None and (settings.database or "").startswith(REDIS):
-        address = settings.database
-    if address is None:
-        return Alone()
-    from rebuttal.stores.redis_bus import RedisBus
-
-    return RedisBus.open(address)
-
-
-def _open_store(settings: Settings) -> DebateStore:
-    if settings.database and settings.database.startswith(REDIS):
-        from rebuttal.stores.fallback_store import FallbackStore
-
-        hours, turns = settings.redis_keep_hours, settings.redis_keep_turns
-        return FallbackStore.open(settings.database, hours, turns)
-
-    from rebuttal.stores.sql import SqlStore  # costs a third of a second: not before the page is up
-
-    if settings.database:
-        return SqlStore.open(settings.database)
-    try:
-        settings.data.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise StoreError(
-            f"The data folder {settings.data.name!r} cannot be made: {exc.strerror}.",
-            "Choose another with --data FOLDER or REBUTTAL_DATA.",
-        ) from exc
-    return SqlStore.open(f"sqlite:///{settings.debates_file}")
