@@ -65,7 +65,7 @@ def test_a_file_that_is_there_is_never_written_over(
 def test_what_cannot_be_written_to_its_end_leaves_no_file(typed: Typing, tmp_path: Path) -> None:
     ended = typed("export", "none", "--to", str(tmp_path / "x.md"))
     assert ended.code == 1
-    assert "no debate has the id 'none'" in ended.err
+    assert "No debate has the id 'none'" in ended.err
     assert not (tmp_path / "x.md").exists()
 
 

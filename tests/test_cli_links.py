@@ -50,7 +50,7 @@ def test_a_link_lasts_as_long_as_one_says_or_the_profile_does(typed: Typing) -> 
     assert re.search(r"works until \d{4}-\d\d-\d\d ", typed("link", debate, "--days", "3").out)
     assert re.search(r"works until \d{4}-", typed("link", debate, "--profile", "lan").out)
     assert typed("link", debate, "--days", "-1").code == 1
-    assert "no debate has the id" in typed("link", "x" * 22).err
+    assert "No debate has the id" in typed("link", "x" * 22).err
 
 
 @pytest.mark.parametrize(

@@ -102,5 +102,5 @@ def test_no_order_acts_on_the_debate_of_another_visitor(tmp_path: Path) -> None:
             said = bob.event(event, [*TICKETS, f"{number} {mine} {act} {mine}"]).text
             missing = bob.event(event, [*TICKETS, f"{number} none {act} none"]).text
             assert secret not in said
-            assert "no debate has the id" in said
-            assert "no debate has the id" in missing
+            assert "No debate has the id" in said
+            assert "No debate has the id" in missing

@@ -117,7 +117,7 @@ async def backup(app: DebateApp, file: Copy) -> int:
 
 
 async def restore(app: DebateApp, file: Backup) -> int:
-    """Put a backup in the place of the debates; close Rebuttal first. Those go to a file beside."""
+    """Replace all debates by those of a backup; close Rebuttal first. A copy of them is kept."""
     count, before = await app.history.restore(file)
     stdout().print(f"{count} debate{'s are' if count != 1 else ' is'} here now.")
     if before:

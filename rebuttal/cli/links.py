@@ -21,7 +21,9 @@ SHOWN = 12
 FIRST_PORT = 7860
 
 DebateId = Annotated[str, typer.Argument(metavar="ID", help="The debate's id in: rebuttal list")]
-AnyDebate = Annotated[str, typer.Argument(metavar="[ID]", help="Of this debate alone.")]
+AnyDebate = Annotated[
+    str | None, typer.Argument(metavar="ID", help="A debate's id in: rebuttal list")
+]
 Days = Annotated[
     int | None,
     typer.Option(help="How long it works; 0 is for ever.", show_default="as the settings say"),
@@ -34,9 +36,7 @@ Link = Annotated[
     str,
     typer.Argument(metavar="LINK", help="Its name in: rebuttal links; or the link itself"),
 ]
-Of = Annotated[
-    str, typer.Option(metavar="ID", help="The debate, where a visitor began it.", show_default="")
-]
+Of = Annotated[str | None, typer.Option(metavar="ID", help="The debate, where a visitor began it.")]
 
 
 async def link(app: DebateApp, debate_id: DebateId, days: Days = None, at: At = "") -> int:
@@ -50,7 +50,7 @@ async def link(app: DebateApp, debate_id: DebateId, days: Days = None, at: At = 
     return DONE
 
 
-async def links(app: DebateApp, debate_id: AnyDebate = "") -> int:
+async def links(app: DebateApp, debate_id: AnyDebate = None) -> int:
     """List links that work: to the operator's debates, or to one debate."""
     there = await (app.links.of(debate_id) if debate_id else app.links.all())
     shown = table("Link", "Debate", "Made", "Works")
@@ -62,7 +62,7 @@ async def links(app: DebateApp, debate_id: AnyDebate = "") -> int:
     return DONE
 
 
-async def unlink(app: DebateApp, link: Link, of: Of = "") -> int:
+async def unlink(app: DebateApp, link: Link, of: Of = None) -> int:
     """End a link. Whoever reads by it is told within seconds."""
     there = await (app.links.of(of) if of else app.links.all())
     await app.links.revoke(_hash(link, there))

@@ -45,7 +45,9 @@ Changed = Annotated[
     ),
 ]
 Say = Annotated[str, typer.Option(metavar="TEXT", help="A note to the table.")]
-Rounds = Annotated[int | None, typer.Option(help="Turns of every seat.", show_default="as owed")]
+Rounds = Annotated[
+    int | None, typer.Option(help="Turns of every seat.", show_default="what is left")
+]
 Same = Annotated[str | None, typer.Option(show_default="same")]
 SameRounds = Annotated[int | None, typer.Option(help="Turns of every seat.", show_default="same")]
 Seed = Annotated[int | None, typer.Option(show_default="same")]
@@ -69,7 +71,7 @@ async def branch(
     rounds: Rounds = None,
     as_json: Json = False,
 ) -> int:
-    """Go on behind a turn, as it was or with others; what followed stays on a side branch."""
+    """Go on after a turn, as it was or with others; what followed stays on a side branch."""
     after = await _turn(app, debate_id, turn)
     seats = parse_seats(seat, (), app.catalog) if seat else None
     await app.branch(debate_id, after.id, seats=seats, text=say, rounds=rounds)

@@ -13,7 +13,7 @@ from rebuttal.records import Debate, FoundPage, Search, Tally, Token, TokenKind,
 
 def no_debate(debate_id: str) -> NotFound:
     """A foreign debate and a missing one look the same."""
-    return NotFound(f"no debate has the id {debate_id!r}")
+    return NotFound(f"No debate has the id {debate_id!r}")
 
 
 def no_turn(debate_id: str, turn_id: str) -> NotFound:
