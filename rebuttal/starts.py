@@ -54,7 +54,7 @@ class Starts:
 
     async def again(self, again: Again, old: Debate, visitor: Visitor) -> str:
         """A new debate like an old one."""
-        again.check(self._settings)
+        again.check(old, self._settings)
         self._rights.check_keys(visitor, again.keys, tuple(again.keys))
         place = self._places.take(visitor)
         with place.left_on_error():

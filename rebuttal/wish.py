@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rebuttal.errors import InvalidInput
@@ -67,11 +67,15 @@ class Again:
     seats: Mapping[str, Seat] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    def check(self, settings: Settings) -> None:
-        """Raises InvalidInput for what cannot be, whatever the debate was."""
+    def check(self, debate: Debate, settings: Settings) -> None:
+        """Raises InvalidInput for what cannot be here, also where that debate had it.
+
+        It may have come in as a file, or from a time of other settings.
+        """
+        rounds = debate.rounds if self.rounds is None else self.rounds
         check_number(self.seed or 0, "seed", 0, MAX_SEED)
-        if self.rounds is not None:
-            check_number(self.rounds, "rounds", 1, settings.max_rounds)
+        check_number(rounds, "rounds", 1, settings.max_rounds)
+        check_length(1 + rounds * len(debate.debaters), settings.max_turns)
 
     def begin(self, debate: Debate, owner: str, seating: Seating) -> tuple[Debate, Turn]:
         """A new debate of ``owner`` like that one, and the turn that opens it. Raises NotFound."""
@@ -124,6 +128,15 @@ def spoken_text(turn: Turn) -> str:
     """Everything that a person said with a turn of theirs."""
     said = (f"{one.stance} {one.persona.instructions}" for one in turn.debaters or ())
     return "\n".join((turn.text, *said)).strip()
+
+
+def whole_text(debate: Debate, turns: Sequence[Turn]) -> str:
+    """Everything that is kept of a debate that comes in whole, and not only what somebody said.
+
+    A file can hold a megabyte of names, labels and empty turns.
+    """
+    kept = (record.model_dump_json(exclude_none=True) for record in (debate, *turns))
+    return "\n".join(kept)
 
 
 def check_number(number: int, noun: str, least: int, most: int) -> None:

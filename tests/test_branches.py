@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rebuttal.line import children
 from rebuttal.providers.scripted import ScriptedModel
 from rebuttal.records import USER, Seat, Turn
 from tests.debates import CYNIC_AND_RATIONAL, scripted_app, watch_to_rest
+from tests.test_files import arriving
 from tests.test_live import LINES
 
 TOPIC = "Should cats vote?"
@@ -269,6 +271,16 @@ async def test_a_debate_is_run_again_with_one_thing_changed(app: DebateApp) -> N
     assert (debate.rounds, debate.topic, debate.seed) == (2, "Should dogs vote?", 7)
     with pytest.raises(NotFound, match="no seat"):
         await app.rerun(first, seats={"seat9": another})
+
+
+async def test_a_debate_that_came_in_is_run_again_within_the_limits(app: DebateApp) -> None:
+    debate_id = await debated(app, rounds=1)
+    whole = json.loads(await app.export(debate_id, "json"))
+    whole["debate"]["rounds"] = 1000  # which its turns do not owe
+    (foreign,) = await app.files.import_(arriving(json.dumps(whole).encode()))
+    with pytest.raises(InvalidInput, match="rounds: 1000 is not between 1 and 10"):
+        await app.rerun(foreign)
+    assert (await app.debate(await app.rerun(foreign, rounds=2))).rounds == 2
 
 
 async def test_two_runs_are_compared_turn_by_turn(app: DebateApp) -> None:

@@ -121,6 +121,16 @@ async def test_a_secret_that_was_renewed_or_ended_opens_nothing(house: House) ->
         assert (await browser.post("/session", headers=PRESSED)).status_code == 404
 
 
+async def test_a_link_in_what_somebody_said_moves_nobody(house: House) -> None:
+    _, attacker = await house.resident()
+    sid = await house.app.links.session(visitor=attacker)
+    reader = await house.browser()
+    mine = await seen(reader)
+    led = await reader.get(f"/?sid={sid}", headers=PRESSED)
+    assert led.headers["location"] == "/session"
+    assert await seen(reader) == mine != attacker.owner
+
+
 @pytest.mark.parametrize("has_debates", [False, True])
 async def test_nobody_is_moved_into_the_history_of_another_site(
     house: House, has_debates: bool

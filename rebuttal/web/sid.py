@@ -31,7 +31,7 @@ class SessionInAddress:
     """Answers ``/?sid=SECRET`` and ``/session``, where the browser is asked first.
 
     A browser that is new here, and whose person opened the address themselves, has the history at
-    once. Any other is asked: it has debates of its own, or a page of another site led it here,
+    once. Any other is asked: it has debates of its own, or a page led it here,
     perhaps to have it write into a history that somebody else reads.
     """
 
@@ -105,8 +105,11 @@ class SessionInAddress:
 
 
 def _opened_by_hand(asked: Request) -> bool:
-    """Whether no page of another site led here; a browser that does not say so counts as led."""
-    return header(asked.scope, b"sec-fetch-site") in ("none", "same-origin")
+    """Whether no page led here; a browser that does not say so counts as led.
+
+    Not even a page of ours: what is said in a debate may hold the link.
+    """
+    return header(asked.scope, b"sec-fetch-site") == "none"
 
 
 def _home(asked: Request) -> str:
