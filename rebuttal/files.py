@@ -18,7 +18,7 @@ from rebuttal.intake.archive import too_large
 from rebuttal.intake.debates import Arrivals, Whole
 from rebuttal.records import OPERATOR, Clock, Debate, Search, Visitor, now
 from rebuttal.stores.base import DebateStore, no_debate
-from rebuttal.wish import kept_text, spoken_text
+from rebuttal.wish import whole_text
 
 PAGE = 200
 """Debates of a history that are listed at a time."""
@@ -122,10 +122,7 @@ class Files:
 
 def _kept_texts(there: Iterable[Whole]) -> dict[str, str]:
     """What is kept of each debate, by its id."""
-    return {
-        debate.id: "\n".join((kept_text(debate), *map(spoken_text, turns)))
-        for debate, turns in there
-    }
+    return {debate.id: whole_text(debate, turns) for debate, turns in there}
 
 
 @contextmanager

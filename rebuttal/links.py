@@ -14,7 +14,7 @@ from rebuttal.errors import Busy, InvalidInput, NotAllowed, NotFound
 from rebuttal.line import next_debater
 from rebuttal.records import OPERATOR, Clock, Debate, Token, Turn, Visitor, new_id, now
 from rebuttal.stores.base import no_debate
-from rebuttal.wish import kept_text, spoken_text
+from rebuttal.wish import whole_text
 
 MOST_LINKS = 20
 """Links of one debate that work at the same time."""
@@ -142,8 +142,7 @@ class Links:
         store = await self._access.store()
         source = await store.get_debate(guest.reads)
         debate, turns = taken_over(source, await store.get_turns(guest.reads), visitor.owner)
-        text = "\n".join((kept_text(debate), *map(spoken_text, turns)))
-        async with self._access.charged(visitor, {debate.id: text}):
+        async with self._access.charged(visitor, {debate.id: whole_text(debate, turns)}):
             await store.add_debates([(debate, turns)])
         return debate.id
 

@@ -212,12 +212,33 @@ async def test_an_import_counts_in_the_budget_and_one_that_fails_does_not(tmp_pa
         assert await _spent(app) == 0
         await app.files.import_(arriving(good.encode()), visitor=ANN)
         spent = await _spent(app)
-        assert 1500 < spent < 3000
+        assert 1500 < spent < 3900
         with pytest.raises(BudgetSpent, match=r"you have for today .* more may be needed"):
             await app.files.import_(arriving(in_zip(good, good, good)), visitor=ANN)
         assert (await _spent(app), await kept(app, ANN)) == (spent, 1)
         await app.files.import_(arriving(in_zip(good, good, good)))  # the operator's own
         assert await _spent(app) == spent
+
+
+@pytest.mark.parametrize(
+    "empty", [{"model": "m" * 300, "persona": "p" * 60}, {"usage": {"prompt_tokens": 1}}]
+)
+async def test_what_nobody_said_counts_too_because_it_is_kept(
+    tmp_path: Path, empty: dict[str, object]
+) -> None:
+    whole = json.loads(text_of("short"))
+    again = next(turn for turn in whole["turns"] if turn["speaker"] != "user")
+    silent = {**again, **empty, "parent_id": again["id"], "text": ""}
+    whole["turns"] += [{**silent, "id": f"e{number}"} for number in range(150)]
+    data = json.dumps(whole, separators=(",", ":")).encode()
+    async with public_app(tmp_path, tokens_per_visitor=200_000) as app:
+        await app.files.import_(arriving(data), visitor=ANN)
+        assert await _spent(app) > len(data) / 6
+        (debate,) = await app.debates(visitor=ANN)
+        before = await _spent(app)
+        link = await app.links.make(debate.id, visitor=ANN)
+        await app.links.fork(link, visitor=ANN)
+        assert await _spent(app) > before + 200
 
 
 async def test_a_debate_dearer_than_any_may_be_does_not_come_in(tmp_path: Path) -> None:
