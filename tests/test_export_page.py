@@ -11,7 +11,7 @@ from hypothesis import settings as few
 
 from rebuttal.export import export_debate
 from rebuttal.export.page import POLICY, line_html, openings, page_html
-from rebuttal.export.reader import words_html
+from rebuttal.export.reader import Kept, rendered, words_html
 from rebuttal.line import line_to
 from rebuttal.records import USER
 from tests.branched import branched, said
@@ -67,6 +67,17 @@ def acts(outline: Outline) -> list[str]:
         ):
             bad.append(f"{tag} style={given_['style']}")
     return bad
+
+
+def test_what_many_read_is_rendered_once_and_no_more_of_it_is_kept_than_may_be() -> None:
+    kept = Kept(most=1000)
+    text = "Many *read* this."
+    assert kept.html(text) is kept.html(text)
+    assert kept.html(text) == rendered(text) == words_html(text)
+    first = kept.html(text)
+    for number in range(100):
+        kept.html(f"Nobody reads {number}.")
+    assert kept.html(text) is not first
 
 
 def test_the_page_tells_the_main_line_the_branches_and_who_sits() -> None:

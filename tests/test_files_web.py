@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import zipfile
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -162,6 +163,21 @@ async def test_a_page_of_another_site_brings_nothing_in_and_takes_nothing_out(
             assert (await victim.ask("GET", f"/debates/{debate}.md", None, forged)).status == 403
             assert (await victim.ask("GET", "/history.zip", None, forged)).status == 403
         assert (await victim.post("/import", body, sec_fetch_site="same-origin")).status == 200
+
+
+async def test_one_network_does_not_keep_others_histories_waiting(linked: Linked) -> None:
+    async with AsyncExitStack() as guests:
+        for _ in range(12):
+            slow = await guests.enter_async_context(linked.visitor("127.0.0.9"))
+            _, writer = await slow.connect()
+            writer.write(slow.request("POST", "/import", None, {"content-length": "100"}) + b"{")
+            await writer.drain()
+        await asyncio.sleep(0.5)
+        crowded = await guests.enter_async_context(linked.visitor("127.0.0.9"))
+        assert (await crowded.post("/import", b"{}")).status == 429
+        other = await guests.enter_async_context(linked.visitor("127.0.0.10"))
+        assert (await other.post("/import", b"{}")).status == 400
+        assert (await other.get("/history.zip")).status == 200
 
 
 async def test_one_history_at_a_time_is_on_its_way(linked: Linked) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from rebuttal.app import DebateApp
+from rebuttal.document import json_of
 from rebuttal.settings import load_settings
 from rebuttal.users import Users
 from rebuttal.web.asgi import Message, Refused, Scope
 from rebuttal.web.guard import Guard
 from rebuttal.web.streams import Stream, Streams
 from rebuttal.web.visitors import Visitors
+from tests.branched import branched, said
 from tests.intruder import Answer, Intruder
 from tests.linked import Linked, Reading, reading
 from tests.test_guard_flood import QueueOfNobody
@@ -83,6 +86,28 @@ async def test_a_debate_is_read_as_it_is_spoken(linked: Linked) -> None:
     assert any("Speech on gardens" in html and "principle" not in html for html in words)
     assert "Speech on gardens" in told.of("turn")[2]["html"]
     assert any("is speaking, round 1 of 3." in piece["words"] for piece in told.of("state"))
+
+
+async def test_a_debate_that_is_hard_to_show_keeps_nobody_else_waiting(linked: Linked) -> None:
+    debate, tree = branched()
+    for number in range(40):
+        tree.append(said(f"hard-{number}", tree[-1].id, "a", f"{number} " + "[*" * 900))
+    hard = json_of(debate.model_copy(update={"tip": tree[-1].id}), tree)
+    async with linked.app() as app, Intruder(linked.address) as reader, linked.visitor() as other:
+        (there,) = await app.files.import_(_whole(hard.encode()))
+        token = await app.links.make(there)
+        answered = 0
+        showing = asyncio.create_task(first(reader, token))
+        while not showing.done():
+            await other.get("/robots.txt")
+            answered += 1
+            await asyncio.sleep(0.01)
+        assert len((await showing).of("turn")) > 1
+        assert answered > 10
+
+
+async def _whole(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 async def test_a_revoked_link_ends_for_those_who_read_by_it(linked: Linked) -> None:

@@ -18,7 +18,7 @@ from rebuttal.events import (
     TurnWaiting,
 )
 from rebuttal.export.page import heading_html, looks, openings, turn_html
-from rebuttal.export.reader import words_html
+from rebuttal.export.reader import rendered
 from rebuttal.languages import language_code
 from rebuttal.line import cast, seated
 from rebuttal.material import one_line
@@ -38,7 +38,11 @@ SILENT = "…"
 """Stands in a turn of which nothing has been said yet."""
 
 # Those who read along ask for the same words at the same moment.
-_words_html = lru_cache(maxsize=64)(words_html)
+_words_html = lru_cache(maxsize=64)(rendered)
+
+GROWTH = 1.02
+"""By how much a turn in progress grows before it is rendered anew: to render it takes as long as it
+is, so that ten times a second would be too often in the end."""
 
 
 class Feed:
@@ -54,6 +58,7 @@ class Feed:
         self._names = {seat: one.name for seat, one in cast(debate, line).items()}
         self._looks = looks(debate, line)
         self._text = ""
+        self._shown = 0
 
     @property
     def last(self) -> str | None:
@@ -70,8 +75,9 @@ class Feed:
             "head": head,
             "lang": language_code(self._debate.language),
         }
-        turns = [self._turn(number) for number in range(known, len(self._line))]
-        return [begin, *turns]
+        opens = openings(self._debate, self._line)
+        turns = zip(self._line[known:], opens[known:], strict=True)
+        return [begin, *(self._turn(turn, opening) for turn, opening in turns)]
 
     def take(self, event: DebateEvent) -> list[Piece] | None:
         """What to tell of an event; None: read the debate again."""
@@ -96,10 +102,10 @@ class Feed:
         if turn.parent_id != self.last or turn.debaters:
             return None
         self._line.append(turn)
-        return [_live(""), self._turn(len(self._line) - 1)]
+        return [_live(""), self._turn(turn, openings(self._debate, self._line)[-1])]
 
     def _start(self, event: TurnStarted) -> list[Piece]:
-        self._text = ""
+        self._text, self._shown = "", 0
         turn = Turn(
             id="live", parent_id=self.last, speaker=event.seat, text=SILENT, created_at=now()
         )
@@ -110,11 +116,12 @@ class Feed:
 
     def _say(self, text: str, anew: bool = False) -> list[Piece]:
         self._text = text if anew else self._text + text
+        if not anew and len(self._text) < self._shown * GROWTH:
+            return []
+        self._shown = len(self._text)
         return [{"kind": "words", "html": _words_html(self._text or SILENT)}]
 
-    def _turn(self, number: int) -> Piece:
-        turn = self._line[number]
-        opens = openings(self._debate, self._line[: number + 1])[-1]
+    def _turn(self, turn: Turn, opens: int) -> Piece:
         html = turn_html(self._debate, self._looks, turn, opens=opens)
         return {"kind": "turn", "id": turn.id, "html": html}
 

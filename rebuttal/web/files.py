@@ -22,8 +22,10 @@ KINDS: dict[str, bytes] = {
     "html": b"text/html; charset=utf-8",
     "zip": b"application/zip",
 }
-AT_ONCE = 8
-"""Visitors whose histories are on their way at once."""
+AT_ONCE = 40
+AT_ONCE_OF_NETWORK = 3
+"""Visitors whose histories are on their way at once: of all, and of one network, which else could
+keep everybody's waiting with a few that come in by the byte."""
 SILENCE = 30.0
 WITHIN = 900.0
 """Seconds between two pieces of an import, and for all of it."""
@@ -38,7 +40,8 @@ class Files:
         self._app = app
         self._streams = streams
         self._most = app.settings.max_import_kib * 1024
-        self._busy: set[str] = set()
+        self._busy: dict[str, str] = {}
+        self._crowded = AT_ONCE_OF_NETWORK if app.settings.streams_per_network else AT_ONCE
 
     async def export(self, asked: Request) -> None:
         """One debate as a file."""
@@ -54,7 +57,7 @@ class Files:
         """The whole history of whoever asks, written while it is read."""
         assert asked.visitor is not None
         stream = Stream(asked.who, asked.network, abort_of(asked.scope))
-        with self._one_at_a_time(asked.who), self._streams.held(stream):
+        with self._one_at_a_time(asked), self._streams.held(stream):
             async with aclosing(self._app.files.export_all(visitor=asked.visitor)) as pieces:
                 piece = await anext(pieces)  # what is refused is refused before the answer begins
                 headers = headers_of("rebuttal-history.zip")
@@ -69,7 +72,7 @@ class Files:
     async def take_in(self, asked: Request) -> None:
         """A debate or a history that comes as the body of a request, counted while it comes."""
         assert asked.visitor is not None
-        with self._one_at_a_time(asked.who):
+        with self._one_at_a_time(asked):
             source = self._pieces(asked)
             try:
                 async with aclosing(source):
@@ -101,15 +104,16 @@ class Files:
         return Refused(413, f"That is more than the {kib:,} KiB that one import may carry here.")
 
     @contextmanager
-    def _one_at_a_time(self, who: str) -> Iterator[None]:
+    def _one_at_a_time(self, asked: Request) -> Iterator[None]:
         """Raises Busy where the visitor moves a history already, or many do."""
-        if who in self._busy or len(self._busy) >= AT_ONCE:
+        here = sum(network == asked.network for network in self._busy.values())
+        if asked.who in self._busy or here >= self._crowded or len(self._busy) >= AT_ONCE:
             raise Busy("A history is on its way already.", "Try again when it is through.", 5)
-        self._busy.add(who)
+        self._busy[asked.who] = asked.network
         try:
             yield
         finally:
-            self._busy.discard(who)
+            del self._busy[asked.who]
 
 
 class _Left(Exception):

@@ -35,6 +35,10 @@ log = logging.getLogger(__name__)
 HERE = Path(__file__).parent
 LOOKED_UP_EVERY = 2.5
 """Seconds between two looks whether the link still works, for those who read by it."""
+READ_AGAIN_AFTER = 1.0
+"""Seconds between two readings of a whole debate for one reader, however often it is rewound."""
+AT_ONCE = 1
+"""Debates that are rendered whole at once, beside everything else: a long one takes a second."""
 QUIET = 10.0
 """Seconds after which a page hears a sign of life."""
 
@@ -63,6 +67,7 @@ class Shared:
         self._intake = intake
         self._streams = streams
         self._files: dict[str, tuple[str, bytes]] = {}
+        self._rendering = asyncio.Semaphore(AT_ONCE)
 
     async def file(self, asked: Request) -> None:
         """One of the page's files, the same for everybody."""
@@ -92,16 +97,18 @@ class Shared:
         """What to tell, at most ten times a second; an empty list where nothing is new."""
         links = self._app.links
         try:
-            yield feed.whole(wish.after)
-            look = time.monotonic() + LOOKED_UP_EVERY
+            yield await self._whole(feed, wish.after)
+            read = time.monotonic()
+            look = read + LOOKED_UP_EVERY
             async with aclosing(self._app.watch(guest.reads, feed.last, visitor=guest)) as batches:
                 async for batch in batches:
                     pieces: list[Piece] = []
                     for event in batch:
                         news = feed.take(event)
                         if news is None:
-                            feed = await self._feed(guest)
-                            news = feed.whole()
+                            await asyncio.sleep(read + READ_AGAIN_AFTER - time.monotonic())
+                            feed, read = await self._feed(guest), time.monotonic()
+                            news = await self._whole(feed)
                         pieces += news
                     yield pieces
                     if time.monotonic() >= look:
@@ -134,6 +141,10 @@ class Shared:
         from rebuttal.web.feed import Feed  # its parser takes 0.1 s: not before the page is up
 
         return Feed(*await self._app.links.read(guest))
+
+    async def _whole(self, feed: Feed, after: str | None = None) -> list[Piece]:
+        async with self._rendering:
+            return await asyncio.to_thread(feed.whole, after)
 
     async def _read(self, asked: Request, kind: type[bodies.Wish]) -> bodies.Wish | None:
         body = await self._intake.read(asked.scope, asked.receive)
