@@ -27,7 +27,7 @@ HERE = House(load_catalog(HOME / "models.yaml", HOME / "personas"), load_setting
 SEEK: list[Any] = ["", "", "", "", "", "", ""]
 
 
-def found(turns: int = 7, excerpt: str = "", **changes: object) -> Found:
+def found(turns: int = 8, excerpt: str = "", **changes: object) -> Found:
     return Found(debate=debate().model_copy(update=changes), turns=turns, excerpt=excerpt)
 
 

@@ -138,7 +138,8 @@ def _table(debate: Debate) -> str:
 def _facts(found: Found, shown: Shown) -> str:
     debate = found.debate
     models = dict.fromkeys(debater.model for debater in debate.debaters)
-    turns = "1 turn" if found.turns == 1 else f"{found.turns:,} turns"
+    said = found.turns - 1  # the topic is the first of them
+    turns = "1 turn" if said == 1 else f"{said:,} turns"
     facts = [
         _state(debate, shown),
         moment(debate.created_at),
