@@ -41,6 +41,20 @@ def test_debates_are_searched_and_the_place_is_shown(typed: Typing) -> None:
     assert "400" in refused.err
 
 
+def test_an_empty_list_says_so_beside_its_heading(typed: Typing) -> None:
+    for words, said in (
+        (("list",), "Nothing is kept yet."),
+        (("search", "dogs"), "Nothing was found."),
+        (("purge", "--show"), "Nothing would be forgotten now."),
+        (("links",), "No link works now."),
+    ):
+        ended = typed(*words)
+        assert (ended.code, ended.out.count("\n")) == (0, 1)
+        assert said in ended.err
+    begun(typed, "Cats or dogs?")
+    assert not typed("search", "dogs").err
+
+
 def test_debates_are_named_pinned_deleted_and_brought_back(typed: Typing) -> None:
     first, second = begun(typed, "Tea or coffee?"), begun(typed, "Cats or dogs?")
     assert typed("rename", first, "The\nkitchen question").code == 0

@@ -98,7 +98,7 @@ def test_another_run_with_one_seat_changed_is_compared(typed: Typing, debate: st
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("branch", "9"), "'9' is no turn of it."),
+        (("branch", "9"), "'9' is no turn of this debate."),
         (("fresh", "0"), "No debater said that."),
         (("edit", "0", "x"), "The topic cannot be edited."),
         (("rerun", "--seat", "3=cynic"), "--seat '3=cynic' names no seat."),

@@ -39,7 +39,9 @@ Backup = Annotated[Path, typer.Argument(metavar="FILE", help="What rebuttal back
 
 async def list_debates(app: DebateApp, limit: Limit = 20) -> int:
     """List the newest debates, pinned ones first."""
-    _print(app, (await _find(app, Search(), limit)))
+    _print(
+        app, await _find(app, Search(), limit), "Nothing is kept yet. Begin with: rebuttal debate"
+    )
     return DONE
 
 
@@ -65,7 +67,7 @@ async def search(
         until=until and until.astimezone(),
         finished=finished,
     )
-    _print(app, await _find(app, looked_for, limit))
+    _print(app, await _find(app, looked_for, limit), "Nothing was found.")
     return DONE
 
 
@@ -100,10 +102,13 @@ async def purge(app: DebateApp, show: Show = False) -> int:
     if show:
         shown = table("Id", "Begun", "Topic")
         shown.columns[0].no_wrap = True
-        for debate in await app.history.doomed():
+        doomed = await app.history.doomed()
+        for debate in doomed:
             begun = f"{debate.created_at.astimezone():%Y-%m-%d %H:%M}"
             shown.add_row(debate.id, begun, one_line(debate.title or debate.topic))
         stdout().print(shown)
+        if not doomed:
+            stderr().print("Nothing would be forgotten now.")
         return DONE
     stdout().print(f"{await app.history.purge()} forgotten.")
     return DONE
@@ -151,7 +156,8 @@ async def _find(app: DebateApp, looked_for: Search, limit: int) -> list[Found]:
     return found
 
 
-def _print(app: DebateApp, found: Sequence[Found]) -> None:
+def _print(app: DebateApp, found: Sequence[Found], without: str) -> None:
+    """Or, where there are none, say ``without``."""
     speaking = app.history.speaking()
 
     def state(one: Found) -> DebateState:
@@ -160,3 +166,5 @@ def _print(app: DebateApp, found: Sequence[Found]) -> None:
         return "finished" if one.debate.finished else "interrupted"
 
     print_debates([(one.debate, state(one), one.excerpt) for one in found], stdout())
+    if not found:
+        stderr().print(without)

@@ -11,7 +11,7 @@ import typer
 from rebuttal.app import DebateApp
 from rebuttal.cli.lists import table
 from rebuttal.cli.options import DONE
-from rebuttal.cli.terminal import stdout
+from rebuttal.cli.terminal import stderr, stdout
 from rebuttal.errors import InvalidInput, NotFound
 from rebuttal.records import Token
 from rebuttal.settings import Settings
@@ -59,6 +59,8 @@ async def links(app: DebateApp, debate_id: AnyDebate = None) -> int:
         made = f"{one.created_at.astimezone():%Y-%m-%d %H:%M}"
         shown.add_row(one.hash[:SHOWN], one.debate_id, made, _until(one))
     stdout().print(shown)
+    if not there:
+        stderr().print("No link works now.")
     return DONE
 
 
@@ -88,7 +90,7 @@ def _hash(link: str, there: tuple[Token, ...]) -> str:
         if len(found) > 1:
             raise InvalidInput(f"{link!r} stands for several links.", "Type more of its name.")
         if not found:
-            raise NotFound(f"no link is called {link!r}", "See: rebuttal links")
+            raise NotFound(f"No link is called {link!r}.", "See: rebuttal links")
         return found[0]
     return hashlib.sha256(secret.encode()).hexdigest()
 

@@ -168,7 +168,7 @@ async def _turn(app: DebateApp, debate_id: str, reference: str) -> Turn:
     found = [turn for turn in turns if turn.id.startswith(reference)]
     if len(found) == 1:
         return found[0]
-    problem = "stands for several turns" if found else "is no turn of it"
+    problem = "stands for several turns" if found else "is no turn of this debate"
     raise InvalidInput(f"{one_line(reference, 60)!r} {problem}.", f"See: rebuttal tree {debate_id}")
 
 

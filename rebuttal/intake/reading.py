@@ -42,7 +42,7 @@ def read_document(data: bytes) -> Document:
     except ValidationError as exc:
         raise _explained(exc) from None
     except (ValueError, RecursionError):
-        raise InvalidInput("The document is no JSON.", _HINT) from None
+        raise InvalidInput("The file is not JSON.", _HINT) from None
 
 
 # What may come out of a JSON text that is not clean, written out or escaped; too much is no harm.
@@ -79,7 +79,7 @@ def _explained(exc: ValidationError) -> InvalidInput:
     message = one_line(problem["msg"].removeprefix("Value error, "), 300)
     if problem["type"] == "json_invalid":
         reason = message.removeprefix("Invalid JSON: ")
-        return InvalidInput(f"The document is no JSON: {reason}.", _HINT)
+        return InvalidInput(f"The file is not JSON: {reason}.", _HINT)
     if field in ("", "rebuttal"):
         return InvalidInput("The document is no debate of Rebuttal's.", _HINT)
     return InvalidInput(f"{field}: {message}")
