@@ -239,4 +239,6 @@ def _hash(secret: str) -> str:
 
 
 def _no_link() -> NotFound:
-    return NotFound("This link does not work (any more).", "Ask who gave it to you for another.")
+    return NotFound(
+        "This link does not work, or no longer does.", "Ask whoever gave it to you for another."
+    )

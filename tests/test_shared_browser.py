@@ -132,7 +132,7 @@ def test_words_are_seen_as_they_are_spoken_until_the_link_ends(
         expect(page.locator("#live .words")).to_have_count(0)
         expect(page.get_by_role("button", name="Continue it as my own")).to_be_hidden()
         page.reload()
-        expect(page.get_by_role("alert")).to_contain_text("This link does not work (any more).")
+        expect(page.get_by_role("alert")).to_contain_text("This link does not work, or no longer does.")
         expect(page.locator("#line .turn")).to_have_count(0)
 
 
@@ -188,7 +188,7 @@ def test_a_reader_continues_it_as_their_own(browser: Browser, shared: Shared) ->
         expect(page.locator(".settled .turn")).to_have_count(6)
 
 
-@pytest.mark.parametrize("name", ["Markdown", "text", "page"])
+@pytest.mark.parametrize("name", ["Markdown", "Text", "Web page"])
 def test_what_is_shown_can_be_saved(browser: Browser, shared: Shared, name: str) -> None:
     _, address = shared.debate("Quick")
     with opened(browser, address) as (page, _):

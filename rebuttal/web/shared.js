@@ -141,8 +141,8 @@
         await listen(answer, heard);
       } else if ([400, 404].includes(answer.status)) {
         const { message, hint } = await wordsOf(answer);
-        end("Nothing is to be read here.");
-        say(message ?? "This link does not work (any more).", hint);
+        end("There is nothing to read here.");
+        say(message ?? "This link does not work, or no longer does.", hint);
       } else {
         const { message, detail } = await wordsOf(answer);
         tell(message ?? detail, "");
@@ -235,7 +235,7 @@
   tell("Opening the debate …", "");
   if (token) watch();
   else {
-    end("Nothing is to be read here.");
+    end("There is nothing to read here.");
     say("This address is not whole.", "Copy all of it, with what stands behind the # sign.");
   }
 })();
