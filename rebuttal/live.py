@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, nullcontext
 
@@ -40,8 +41,10 @@ from rebuttal.orders import (
 )
 from rebuttal.places import Place
 from rebuttal.records import DebateState, Turn, Visitor, new_id, now
-from rebuttal.speaking import SpokenDebate, paused_by
+from rebuttal.speaking import SpokenDebate, broken, paused_by
 from rebuttal.wish import check_length, spoken_text
+
+log = logging.getLogger(__name__)
 
 TRIES = 4
 """Times that a debate may change hands while something is asked of it."""
@@ -141,23 +144,30 @@ class LiveDebate(SpokenDebate):
                 await self._cut(paused_by(error))
                 await self._let_go()
 
-    async def take_over(self, left: Running) -> None:
-        """Go on in the place of a process that died."""
+    async def take_over(self, left: str) -> None:
+        """Go on in the place of a process that died and ``left`` these words."""
         async with self._lock:
             if not await self._hold() or self.running:
                 return
             try:
-                kept = {turn.id for turn in await self._tree()}
-                self._notes = [note for note in left.notes if note.id not in kept]
-                await self._keep_notes()
-                await self._resume(left.visitor)
+                await self._succeed(Running.model_validate_json(left))
             except StoreError:
                 self.transcript.abandon()
                 raise
             except RebuttalError as error:
                 self._rest(paused_by(error))
+            except Exception:
+                # The boundary between processes: those who watch wait for it to go on.
+                log.exception("debate %s broke when it was taken over", self.debate.id)
+                self._rest(paused_by(broken()))
             finally:
                 await self._let_go()
+
+    async def _succeed(self, left: Running) -> None:
+        kept = {turn.id for turn in await self._tree()}
+        self._notes = [note for note in left.notes if note.id not in kept]
+        await self._keep_notes()
+        await self._resume(left.visitor)
 
     def lose(self) -> None:
         """Another process has it now; whatever this one was about to say is not said."""

@@ -18,7 +18,7 @@ from rebuttal.halt import Watchman
 from rebuttal.line import line_to
 from rebuttal.live import LiveDebate
 from rebuttal.news import Entry
-from rebuttal.orders import Answer, Running, Stop, order_from
+from rebuttal.orders import Answer, Stop, order_from
 
 log = logging.getLogger(__name__)
 
@@ -160,15 +160,12 @@ class LiveDebates:
     async def take_over(self, debate_id: str, note: str) -> None:
         """See Member."""
         try:
-            left = Running.model_validate_json(note)
             async with self.open(debate_id) as live:
-                await live.take_over(left)
+                await live.take_over(note)
         except NotFound:
             await self.forget(debate_id)
         except RebuttalError as error:
             log.warning("debate %s is not taken over yet: %s", debate_id, error)
-        except Exception:
-            log.exception("debate %s is not taken over", debate_id)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -181,7 +181,7 @@ class SpokenDebate:
         except Exception:
             # The boundary of the task: without it a bug would leave watchers waiting for ever.
             log.exception("debate %s broke", self.debate.id)
-            self._rest(paused_by(RebuttalError("Rebuttal itself broke.", "Its log says where.")))
+            self._rest(paused_by(broken()))
         finally:
             self._started = None
             if self._abandon:
@@ -327,6 +327,11 @@ class SpokenDebate:
 
     def _publish(self, *events: DebateEvent) -> None:
         self.transcript.publish(*events)
+
+
+def broken() -> RebuttalError:
+    """What is said of a bug."""
+    return RebuttalError("Rebuttal itself broke.", "Its log says where.")
 
 
 def paused_by(error: RebuttalError) -> DebatePaused:

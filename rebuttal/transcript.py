@@ -184,9 +184,11 @@ class Transcript:
             await asyncio.wait([self._listening])
 
     async def resync(self) -> None:
-        """News may have been missed."""
+        """News may have been missed: the holder's by us, or ours by the others."""
         async with self.lock:
-            if self.claim is None:
+            if self.claim:
+                self.publish()
+            else:
                 self._heard.lose_the_thread()
                 await self._catch_up()
 

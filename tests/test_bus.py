@@ -232,6 +232,66 @@ async def test_redis_gone_and_back_each_goes_on_and_nobody_loses_what_it_has(
         assert (holder.lost, other.taken) == ([], [])
 
 
+@pytest.mark.parametrize("last", [0, 1])
+async def test_a_debate_begun_while_redis_was_away_stays_when_it_is_back(
+    frail_redis: RedisServer, last: int
+) -> None:
+    async with processes(frail_redis.address(0)) as both:
+        one, other = both
+        before = await both[last].bus.claim("d")
+        assert before
+        if last:
+            await before.release()
+        frail_redis.kill()
+        await until(lambda: one.bus.problem and other.bus.problem)
+        await before.release()
+        claim = await one.bus.claim("d")
+        assert claim
+        await claim.run("note")
+        assert not await claim.post("alone", whole=True)
+        assert not claim.exclusive
+        frail_redis.start()
+        await until(lambda: one.came_back and other.came_back)
+        assert claim.exclusive
+        assert claim.number > before.number
+        assert await other.bus.claim("d") is None
+        assert await claim.post("heard", whole=True)
+        await asyncio.sleep(LEASE + 2)
+        assert await claim.holds()
+        assert (one.lost, one.running, other.taken) == ([], ["d"], [])
+
+
+async def test_of_two_who_began_it_while_redis_was_away_one_has_it_in_the_end(
+    frail_redis: RedisServer,
+) -> None:
+    async with processes(frail_redis.address(0)) as (one, other):
+        frail_redis.kill()
+        await until(lambda: one.bus.problem and other.bus.problem)
+        claims = [await each.bus.claim("d") for each in (one, other)]
+        frail_redis.start()
+        await until(lambda: one.came_back and other.came_back)
+        holds = [await claim.holds() for claim in claims if claim]
+        assert sorted(holds) == [False, True]
+        assert one.lost + other.lost == ["d"]
+
+
+async def test_what_came_to_rest_while_redis_was_away_is_not_taken_over(
+    frail_redis: RedisServer,
+) -> None:
+    async with processes(frail_redis.address(0)) as (one, other):
+        claim = await one.bus.claim("d")
+        assert claim
+        await claim.run("note")
+        frail_redis.kill()
+        await until(lambda: one.bus.problem and other.bus.problem)
+        await claim.release()
+        frail_redis.start()
+        await until(lambda: one.came_back and other.came_back)
+        await asyncio.sleep(LEASE * 2 + 2)
+        assert (one.taken, other.taken) == ([], [])
+        assert await other.bus.claim("d")
+
+
 async def test_a_frozen_redis_costs_seconds_and_not_an_answer(frail_redis: RedisServer) -> None:
     async with processes(frail_redis.address(0), 1) as (process,):
         frail_redis.pause()

@@ -11,7 +11,7 @@ import pytest
 
 from rebuttal.app import DebateApp
 from rebuttal.errors import BudgetSpent, StoreError
-from rebuttal.events import TurnFinished
+from rebuttal.events import DebateFinished, TurnFinished, TurnStarted
 from rebuttal.providers.scripted import ScriptedModel
 from rebuttal.records import Visitor
 from tests.debates import CYNIC_AND_RATIONAL, scripted_app, watch_to_rest
@@ -31,8 +31,9 @@ def app_on(
 
 
 async def is_back(app: DebateApp) -> None:
+    """The store; processes may hear each other only a second later."""
     deadline = time.monotonic() + 10
-    while app.is_degraded:
+    while app.storage_problem:
         assert time.monotonic() < deadline, app.storage_problem
         await asyncio.sleep(0.01)
 
@@ -58,7 +59,9 @@ async def test_a_debate_that_runs_when_redis_dies_is_spoken_to_its_end_and_kept(
         frail_redis.start()
         await is_back(app)
         await app.say(debate, "One more.", 1, visitor=ANN)
-        await watch_to_rest(app, debate)
+        seen = await watch_to_rest(app, debate)
+        assert isinstance(seen[-1], DebateFinished)
+        assert sum(isinstance(event, TurnStarted) for event in seen) == 2
     async with app_on(frail_redis, tmp_path / "b") as other:
         turns = await other.transcript(debate, visitor=ANN)
         assert turns[:7] == said

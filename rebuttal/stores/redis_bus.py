@@ -15,6 +15,7 @@ from rebuttal.records import new_id
 from rebuttal.stores import redis_bus_scripts as scripts
 from rebuttal.stores.redis_bus_scripts import LEASE, PREFIX
 from rebuttal.stores.redis_connection import RedisAddress, spoken
+from rebuttal.stores.redis_lease import Lease
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,8 @@ class RedisBus:
     """For one event loop. Whatever fails here is told by ``problem`` and the log, never raised.
 
     While Redis is away every claim is granted: what keeps two processes from saying the same turn
-    is then the store, which takes only one behind each tip.
+    is then the store, which takes only one behind each tip. When it is back, a lease is asked for
+    each; whoever comes second loses the debate.
     """
 
     def __init__(self, address: RedisAddress) -> None:
@@ -43,7 +45,10 @@ class RedisBus:
         self._member: Member | None = None
         self._stands_by = False
         self._closed = False
-        self._claims: dict[str, _Lease] = {}
+        self._claims: dict[str, Lease] = {}
+        self._rested: set[str] = set()
+        """Debates that were let go of while Redis could not be told."""
+        self._orphans_from = 0.0
         self._followed: dict[str, str] = {}
         self._read_inbox = "0"
         self._answers: dict[str, asyncio.Future[str]] = {}
@@ -68,22 +73,13 @@ class RedisBus:
         """See Bus."""
         self._stands_by = True
 
-    def stand_down(self) -> None:
-        """Take over nothing more, because this process ends."""
-        self._stands_by = False
-
     async def claim(self, debate_id: str) -> Claim | None:
         """See Bus."""
-        granted: list[str] | None = None
-        if not self.problem:
-            granted = await self._script(scripts.CLAIM, self.name, debate_id)
-        if granted == []:
+        lease = Lease(self, debate_id)
+        if not self.problem and not await self._grant(lease):
             return None
-        if granted:
-            lease = _Lease(self, debate_id, int(granted[0]), untouched=granted[1] == self.name)
-        else:
-            lease = _Lease(self, debate_id, int(time.time() * 1000), untouched=False)
         self._claims[debate_id] = lease
+        self._rested.discard(debate_id)
         return lease
 
     async def ask(self, debate_id: str, order: str) -> str | None:
@@ -138,28 +134,34 @@ class RedisBus:
 
     # --- for leases -------------------------------------------------------------------------------
 
-    async def script_for(self, lease: _Lease, script: str, *arguments: str) -> Any:
-        """Run one that goes no further without that lease, which is lost then. None: away."""
-        if self.problem or self._claims.get(lease.debate_id) is not lease:
+    async def script_for(self, lease: Lease, script: str, *arguments: str) -> Any:
+        """See Lessor."""
+        if self.problem or not lease.granted or not self.has(lease):
             return None
-        found = await self._script(script, lease.words, lease.debate_id, *arguments)
+        found = await self._script(script, self.name, lease.debate_id, *arguments)
         if found == 0 and script != scripts.HAND_OVER:
-            self._lose(lease.debate_id)
+            self._lose(lease)
         return found
 
-    def has(self, lease: _Lease) -> bool:
-        """Whether it is not known to be lost."""
+    def has(self, lease: Lease) -> bool:
+        """See Lessor."""
         return self._claims.get(lease.debate_id) is lease
 
-    def let_go(self, lease: _Lease) -> None:
-        """It is given back."""
+    def let_go(self, lease: Lease, *, told: bool = True) -> None:
+        """See Lessor."""
         if self.has(lease):
-            self._unclaim(lease.debate_id)
+            self._unclaim(lease)
+            if not told:
+                self._rested.add(lease.debate_id)
 
     def said(self, debate_id: str, at: str) -> None:
-        """What this process has told itself up to there it need not hear."""
+        """See Lessor."""
         if debate_id in self._followed:
             self._followed[debate_id] = at
+
+    def stand_down(self) -> None:
+        """See Lessor."""
+        self._stands_by = False
 
     # --- inside -----------------------------------------------------------------------------------
 
@@ -175,29 +177,55 @@ class RedisBus:
     async def _beat(self) -> None:
         """One sign of life; what is answered is passed on."""
         assert self._member
-        began, claims = time.monotonic(), dict(self._claims)
-        held = [word for one in claims.values() for word in (one.words, one.debate_id)]
-        lists = (held, list(self._member.watched), list(self._followed))
+        began = time.monotonic()
+        held = {key: lease for key, lease in self._claims.items() if lease.granted}
+        lists = (list(held), list(self._member.watched), list(self._followed))
         counted = [word for each in lists for word in (str(len(each)), *each)]
         stands_by = "1" if self._stands_by else "0"
         answer = await self._script(scripts.BEAT, self.name, stands_by, *counted)
         if answer is None:
             return
         lost, elsewhere, unknown, unheld, orphans, running = answer
-        if self.problem:
-            self._come_back()
-        for debate_id, lease in claims.items():
-            if debate_id not in lost:
+        for debate_id, lease in held.items():
+            if debate_id in lost:
+                self._lose(lease)
+            else:
                 lease.until = began + LEASE
-        for debate_id in lost:
-            if self._claims.get(debate_id) is claims[debate_id]:
-                self._lose(debate_id)
+        if not await self._are_others_heard():
+            return
         self._member.look_around(elsewhere, unheld, running)
         for debate_id in unknown:
-            if known := self._claims.get(debate_id):
-                await known.run_again()
-        for debate_id, note in _pairs(orphans):
-            self._begin(self._member.take_over(debate_id, note))
+            await held[debate_id].run_again()
+        if began >= self._orphans_from:
+            for debate_id, note in _pairs(orphans):
+                self._begin(self._member.take_over(debate_id, note))
+
+    async def _are_others_heard(self) -> bool:
+        """Redis answers: tell it what it was not told, and the debates if this is news."""
+        was_away, self.problem = bool(self.problem), ""
+        await self._make_good()
+        if was_away and not self.problem:
+            self._come_back()
+        return not self.problem
+
+    async def _make_good(self) -> None:
+        """Ask for what this process has without a lease, and give back what it let go of."""
+        for lease in [one for one in self._claims.values() if not one.granted]:
+            if await self._grant(lease):
+                await lease.run_again()
+            else:
+                self._lose(lease)
+        for debate_id in tuple(self._rested):
+            if await self._script(scripts.RELEASE, self.name, debate_id) is not None:
+                self._rested.discard(debate_id)
+
+    async def _grant(self, lease: Lease) -> bool:
+        """Have Redis write it down, if it answers; False where another process has the debate."""
+        granted: list[str] | None = await self._script(scripts.CLAIM, self.name, lease.debate_id)
+        if granted:
+            number, had_it_last = granted
+            lease.grant(int(number), untouched=had_it_last == self.name)
+        return granted != []
 
     async def _keep_reading(self) -> None:
         while not self._closed:
@@ -267,8 +295,8 @@ class RedisBus:
         )
 
     async def _holder(self, debate_id: str) -> str | None:
-        words: str | None = await self._try(self._redis.get(_key("lease", debate_id)), None)
-        return words.split()[0] if words else None
+        holder: str | None = await self._try(self._redis.get(_key("lease", debate_id)), None)
+        return holder
 
     async def _send(self, process: str, message: dict[str, str]) -> None:
         if not self.problem:
@@ -280,15 +308,15 @@ class RedisBus:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _lose(self, debate_id: str) -> None:
+    def _lose(self, lease: Lease) -> None:
         assert self._member
-        if debate_id in self._claims:
-            self._unclaim(debate_id)
-            self._member.lose(debate_id)
+        if self.has(lease):
+            self._unclaim(lease)
+            self._member.lose(lease.debate_id)
 
-    def _unclaim(self, debate_id: str) -> None:
+    def _unclaim(self, lease: Lease) -> None:
         """Others may speak now: hear them."""
-        del self._claims[debate_id]
+        del self._claims[lease.debate_id]
         self._wake()
 
     def _wake(self) -> None:
@@ -321,73 +349,10 @@ class RedisBus:
 
     def _come_back(self) -> None:
         log.warning("processes hear each other again")
-        self.problem = ""
+        # Whoever ran a debate meanwhile has as long to say so.
+        self._orphans_from = time.monotonic() + LEASE
         if self._member:
             self._member.back()
-
-
-class _Lease:
-    """A claim, for as long as Redis says so."""
-
-    is_heard = True
-
-    def __init__(self, bus: RedisBus, debate_id: str, number: int, *, untouched: bool) -> None:
-        self.debate_id = debate_id
-        self.number = number
-        self.untouched = untouched
-        self.words = f"{bus.name} {number}"
-        self.until = time.monotonic() + LEASE - BEAT
-        self._bus = bus
-        self._note: str | None = None
-        self._whole = ("0", "0")
-        """Ids of the last two whole entries; whoever reads slowly may still need the earlier."""
-
-    @property
-    def exclusive(self) -> bool:
-        """See Claim."""
-        return not self._bus.problem and self._bus.has(self)
-
-    async def holds(self) -> bool:
-        """See Claim. A process that was stopped for long asks before it believes."""
-        if self._bus.has(self) and time.monotonic() >= self.until:
-            await self._bus.script_for(self, scripts.KEEP)
-        return self._bus.has(self)
-
-    async def run(self, note: str) -> None:
-        """See Claim."""
-        self._note = note
-        await self.run_again()
-
-    async def run_again(self) -> None:
-        """Say once more that it runs."""
-        if self._note is not None:
-            await self._bus.script_for(self, scripts.RUN, self._note)
-
-    async def post(self, entry: str, *, whole: bool) -> bool:
-        """See Claim."""
-        at = await self._bus.script_for(self, scripts.POST, entry, self._whole[0])
-        if at:
-            self._bus.said(self.debate_id, at)
-        if at and whole:
-            self._whole = self._whole[1], at
-        return bool(at)
-
-    async def release(self) -> None:
-        """See Claim."""
-        await self._bus.script_for(self, scripts.RELEASE)
-        self._bus.let_go(self)
-
-    def abandon(self) -> None:
-        """See Claim. It expires."""
-        self._bus.let_go(self)
-
-    async def hand_over(self) -> bool:
-        """See Claim."""
-        handed = await self._bus.script_for(self, scripts.HAND_OVER)
-        if handed:
-            self._bus.let_go(self)
-            self._bus.stand_down()
-        return bool(handed)
 
 
 def _key(kind: str, name: str) -> str:

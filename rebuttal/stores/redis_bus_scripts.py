@@ -2,7 +2,7 @@
 
 Keys, all beginning with ``rebuttal:bus:``. Moments are Redis's own, in milliseconds.
 
-- ``lease:DEBATE``    "PROCESS NUMBER" of who has the debate; ends by itself
+- ``lease:DEBATE``    the process that has the debate; ends by itself
 - ``last:DEBATE``     the process that had it last
 - ``news:DEBATE``     the stream of what is said of it
 - ``watch:DEBATE``    the processes where somebody watches it, by when they last said so
@@ -31,22 +31,21 @@ local oldest = {TOO_OLD * 1000:.0f}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local function process_of(lease) return string.match(lease, '^%S+') end
-
--- Whether it is still that lease. Expired or lost, it is, if nobody else had the debate since.
-local function holds(lease, debate)
+-- Whether the debate is still that process's. Its lease may have ended, or Redis may have lost it,
+-- if nobody else had the debate since.
+local function holds(process, debate)
   local holder = redis.call('GET', p .. 'lease:' .. debate)
-  if holder then return holder == lease end
+  if holder then return holder == process end
   local last = redis.call('GET', p .. 'last:' .. debate)
-  return not last or last == process_of(lease)
+  return not last or last == process
 end
 
-local function hold(lease, debate)
-  redis.call('SET', p .. 'lease:' .. debate, lease, 'PX', ttl)
-  redis.call('SET', p .. 'last:' .. debate, process_of(lease), 'PX', memory)
+local function hold(process, debate)
+  redis.call('SET', p .. 'lease:' .. debate, process, 'PX', ttl)
+  redis.call('SET', p .. 'last:' .. debate, process, 'PX', memory)
 end
 
--- For scripts that begin with a lease and its debate.
+-- For scripts that begin with a process and its debate.
 local function refused() return not holds(ARGV[1], ARGV[2]) end
 """
 
@@ -55,13 +54,13 @@ CLAIM = (
     + """
 -- process, debate -> number and who had it last, or nothing
 local holder = redis.call('GET', p .. 'lease:' .. ARGV[2])
-if holder and process_of(holder) ~= ARGV[1] then return {} end
+if holder and holder ~= ARGV[1] then return {} end
 -- By the clock, so that numbers grow also when the server has lost everything.
 local number = math.max(now, tonumber(redis.call('GET', p .. 'number') or 0) + 1)
 local text = string.format('%.0f', number)
 local before = redis.call('GET', p .. 'last:' .. ARGV[2]) or ''
 redis.call('SET', p .. 'number', text)
-hold(ARGV[1] .. ' ' .. text, ARGV[2])
+hold(ARGV[1], ARGV[2])
 return {text, before}
 """
 )
@@ -69,7 +68,7 @@ return {text, before}
 KEEP = (
     _BEGIN
     + """
--- lease, debate -> 1 if it still stands
+-- process, debate -> 1 if it still stands
 if refused() then return 0 end
 hold(ARGV[1], ARGV[2])
 return 1
@@ -79,7 +78,7 @@ return 1
 RUN = (
     _BEGIN
     + """
--- lease, debate, note
+-- process, debate, note
 if refused() then return 0 end
 hold(ARGV[1], ARGV[2])
 redis.call('ZADD', p .. 'running', now, ARGV[2])
@@ -91,9 +90,9 @@ return 1
 POST = (
     _BEGIN
     + """
--- lease, debate, entry, forget what is older than this id -> the entry's id
+-- process, debate, entry, forget what is older than this id -> the entry's id
 if refused() then return 0 end
-local news, from = p .. 'news:' .. ARGV[2], process_of(ARGV[1])
+local news, from = p .. 'news:' .. ARGV[2], ARGV[1]
 local id = redis.call('XADD', news, 'MINID', ARGV[4], '*', 'from', from, 'entry', ARGV[3])
 redis.call('PEXPIRE', news, memory)
 return id
@@ -103,7 +102,7 @@ return id
 RELEASE = (
     _BEGIN
     + """
--- lease, debate
+-- process, debate
 if refused() then return 0 end
 redis.call('DEL', p .. 'lease:' .. ARGV[2])
 redis.call('ZREM', p .. 'running', ARGV[2])
@@ -115,11 +114,11 @@ return 1
 HAND_OVER = (
     _BEGIN
     + """
--- lease, debate -> 1 if another process will take it over
+-- process, debate -> 1 if another process will take it over
 if refused() or not redis.call('ZSCORE', p .. 'running', ARGV[2]) then return 0 end
 local others = redis.call('ZRANGEBYSCORE', p .. 'processes', now - ttl, '+inf')
 for _, other in ipairs(others) do
-  if other ~= process_of(ARGV[1]) then
+  if other ~= ARGV[1] then
     redis.call('ZADD', p .. 'running', now - ttl - 1, ARGV[2])
     redis.call('DEL', p .. 'lease:' .. ARGV[2])
     return 1
@@ -146,8 +145,8 @@ return 1
 BEAT = (
     _BEGIN
     + """
--- process, whether it stands by, and three lists with their lengths in front: leases it has with
--- their debates, debates watched there, debates followed there
+-- process, whether it stands by, and three lists of debates with their lengths in front: those it
+-- has, those watched there, those followed there
 -- -> debates it lost; that others watch; without notes; that nobody holds; orphans with notes; all
 -- that run
 local me, running, at = ARGV[1], p .. 'running', 3
@@ -160,12 +159,11 @@ end
 local held, watched, followed = list(), list(), list()
 local lost, elsewhere, unknown, unheld, orphans = {}, {}, {}, {}, {}
 
-for step = 1, #held, 2 do
-  local lease, debate = held[step], held[step + 1]
-  if not holds(lease, debate) then
+for _, debate in ipairs(held) do
+  if not holds(me, debate) then
     lost[#lost + 1] = debate
   else
-    hold(lease, debate)
+    hold(me, debate)
     if redis.call('ZSCORE', running, debate) then
       redis.call('ZADD', running, now, debate)
     else
