@@ -12,6 +12,7 @@ from rebuttal.access import Access
 from rebuttal.catalog import Catalog
 from rebuttal.errors import InvalidInput, StoreError
 from rebuttal.material import one_line
+from rebuttal.orders import Change
 from rebuttal.records import (
     OPERATOR,
     Clock,
@@ -90,14 +91,7 @@ class History:
         pinned: bool | None = None,
     ) -> None:
         async with self._access.open(debate_id, visitor) as live:
-            store = await self._access.store()
-            await store.change_debate(debate_id, title=title, pinned=pinned)
-            kept = live.debate
-            change = {
-                "title": kept.title if title is None else title or None,
-                "pinned": kept.pinned if pinned is None else pinned,
-            }
-            live.debate = kept.model_copy(update=change)
+            await live.do(Change(title=title, pinned=pinned))
 
     # --- deleting ---------------------------------------------------------------------------------
 
@@ -132,7 +126,7 @@ class History:
         """Bring these back. Raises NotFound where one is gone for good, or not theirs."""
         _check_number(debate_ids, MOST_UNDELETED)
         store = await self._access.store()
-        hidden = {debate.id: debate for debate in await store.doomed(None, self._clock())}
+        hidden = {debate.id: debate for debate in await store.hidden(debate_ids)}
         for debate_id in debate_ids:
             debate = hidden.get(debate_id) or await store.get_debate(debate_id)
             self._check_owns(visitor, debate)

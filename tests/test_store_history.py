@@ -408,6 +408,8 @@ async def test_a_deleted_debate_is_gone_for_everything_and_comes_back(store: Deb
     assert sorted(await store.ids_of("ann")) == ["d", "e"]
     await store.delete(["d", "nobody", "\ud83d"])
     assert await keys(store) == await keys(store, text="cats") == ["f", "e"]
+    asked = ["nobody", "d", "e", "\ud83d", *(f"none{number}" for number in range(1000))]
+    assert [debate.owner for debate in await store.hidden(asked)] == ["ann"]
     assert await store.ids_of("ann") == ["e"]
     for call in (
         store.get_debate("d"),
@@ -424,6 +426,7 @@ async def test_a_deleted_debate_is_gone_for_everything_and_comes_back(store: Deb
         await begin(store, "d")  # its id is not free
     await store.restore(["d", "nobody", "e"])
     await store.restore(["d"])
+    assert await store.hidden(["d", "e"]) == []
     assert await keys(store, text="cats") == ["f", "e", "d"]
     await store.add_turn("d", a_turn("t1", "t0"))
     assert await ids(store) == ["t0", "t1"]

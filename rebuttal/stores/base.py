@@ -211,6 +211,10 @@ class DebateStore(Protocol):
         """Bring back those of these that were deleted and are not purged. Twice is once."""
         ...
 
+    async def hidden(self, debate_ids: Sequence[str]) -> list[Debate]:
+        """Those of these that were deleted and can be brought back."""
+        ...
+
     async def doomed(self, older_than: datetime | None, deleted_before: datetime) -> list[Debate]:
         """What a purge with these moments would forget: deleted, or begun, before them.
 

@@ -110,6 +110,9 @@ class FallbackStore:
     async def restore(self, debate_ids: Sequence[str]) -> None:
         await self._fallback.write(lambda store: store.restore(debate_ids), about=debate_ids)
 
+    async def hidden(self, debate_ids: Sequence[str]) -> list[Debate]:
+        return await self._fallback.read(lambda store: store.hidden(debate_ids))
+
     async def doomed(self, older_than: datetime | None, deleted_before: datetime) -> list[Debate]:
         return await self._fallback.read(lambda store: store.doomed(older_than, deleted_before))
 

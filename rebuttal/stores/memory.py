@@ -141,6 +141,10 @@ class MemoryStore(MemoryTokens):
         for held in self.shelf.those(debate_ids):
             self.shelf.change(held.debate.id, deleted_at=None)
 
+    async def hidden(self, debate_ids: Sequence[str]) -> list[Debate]:
+        there = self.shelf.those(debate_ids)
+        return [held.debate for held in there if held.deleted_at is not None]
+
     async def doomed(self, older_than: datetime | None, deleted_before: datetime) -> list[Debate]:
         doomed = [
             held

@@ -62,6 +62,11 @@ class RedisHistory(RedisTokens):
     async def restore(self, debate_ids: Sequence[str]) -> None:
         await self._write(scripts.RESTORE, *map(known, debate_ids))
 
+    async def hidden(self, debate_ids: Sequence[str]) -> list[Debate]:
+        ids = [known(debate_id) for debate_id in debate_ids]
+        found = [one for some in _slices(ids) for one in await self._kept(some)]
+        return [one.debate for one in found if one.deleted_at is not None]
+
     async def doomed(self, older_than: datetime | None, deleted_before: datetime) -> list[Debate]:
         ids = await self._doomed(older_than, deleted_before)
         kept = [one for some in _slices(ids) for one in await self._kept(some)]

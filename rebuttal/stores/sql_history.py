@@ -134,6 +134,17 @@ class SqlHistory(SqlThreads):
     async def restore(self, debate_ids: Sequence[str]) -> None:
         await self._mark_deleted(debate_ids, DEBATES.c.deleted_at.is_not(None), None)
 
+    async def hidden(self, debate_ids: Sequence[str]) -> list[Debate]:
+        def work(connection: sa.Connection) -> list[Debate]:
+            found: list[Debate] = []
+            for some in slices([known(key) for key in debate_ids]):
+                query = sa.select(DEBATES).where(DEBATES.c.id.in_(some))
+                rows = connection.execute(query.where(DEBATES.c.deleted_at.is_not(None)))
+                found += map(debate_of, rows)
+            return found
+
+        return await self._read(work)
+
     async def _mark_deleted(
         self, debate_ids: Sequence[str], which: sa.ColumnElement[bool], moment: datetime | None
     ) -> None:
