@@ -203,7 +203,7 @@ def test_the_tree_is_walked_and_a_branch_deleted_after_a_question(debate: Debate
     expect(tree.get_by_role("alert")).to_have_count(0)
     tree.get_by_role("button", name="Delete this branch").click()
     tree.get_by_role("button", name="Delete these 5 turns").click()
-    expect(tree).to_contain_text("one line")
+    expect(tree).to_contain_text("One line")
     page.keyboard.press("Escape")
     expect(tree).to_be_hidden()
     rested(page, 6)

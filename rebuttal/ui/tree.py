@@ -25,7 +25,7 @@ def tree_list(
     """
     voices = looks(cast(origin, tree).values())
     ends = sum(row.ends for row in rows(tree, tip))
-    branches = "one line" if ends == 1 else f"{ends} lines"
+    branches = "One line" if ends == 1 else f"{ends} lines"
     said = sum(not turn.from_user for turn in tree)
     told = f"{branches}, {said} {'turn' if said == 1 else 'turns'} of debaters"
     if running:
