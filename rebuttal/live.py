@@ -27,6 +27,7 @@ from rebuttal.line import (
 from rebuttal.orders import (
     Answer,
     Branch,
+    Change,
     Choose,
     Edit,
     Note,
@@ -136,6 +137,8 @@ class LiveDebate(SpokenDebate):
                 await self._choose(order.turn_id)
             case Prune():
                 await self._prune(order.turn_id)
+            case Change():
+                await self._change(order)
 
     async def cut(self, error: RebuttalError) -> None:
         """Stop what is spoken here, and say why."""
@@ -287,6 +290,14 @@ class LiveDebate(SpokenDebate):
         await self._store.delete_branch(self.debate.id, turn_id)
         self.transcript.aside = len(left) - len(self.turns)
         self._rest()
+
+    async def _change(self, order: Change) -> None:
+        await self._store.change_debate(self.debate.id, title=order.title, pinned=order.pinned)
+        kept = self.debate
+        title = kept.title if order.title is None else order.title or None
+        pinned = kept.pinned if order.pinned is None else order.pinned
+        self.transcript.mark(title, pinned)
+        self._publish()
 
     async def _tree(self) -> list[Turn]:
         """All turns, with nothing unkept. Raises InvalidInput while somebody speaks."""

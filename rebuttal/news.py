@@ -25,13 +25,15 @@ WHOLE_EVERY = 100
 
 
 class Scene(Record):
-    """How a debate stands: whether it runs, the last turn of its main line, and what a watcher
-    that comes in now is told beside the turns.
+    """How a debate stands: whether it runs, the last turn of its main line, what it is called, and
+    what a watcher that comes in now is told beside the turns.
     """
 
     running: bool
     tip: str
     present: tuple[DebateEvent, ...]
+    title: str | None = None
+    pinned: bool = False
 
 
 class Entry(Record):
@@ -44,6 +46,8 @@ class Entry(Record):
     step: int
     running: bool = False
     tip: str = ""
+    title: str | None = None
+    pinned: bool = False
     events: tuple[DebateEvent, ...] = ()
     present: tuple[DebateEvent, ...] | None = None
     gone: bool = False
@@ -110,6 +114,8 @@ class Relay:
                 step=self._step,
                 running=scene.running,
                 tip=scene.tip,
+                title=scene.title,
+                pinned=scene.pinned,
                 events=tuple(events),
                 present=scene.present if whole else None,
             )

@@ -95,7 +95,15 @@ class Prune(Record):
     turn_id: str
 
 
-Order = Resume | Stop | Pause | Say | Regenerate | Branch | Edit | Choose | Prune
+class Change(Record):
+    """Name it, pin it, or take the pin away; None leaves it, an empty title is none."""
+
+    kind: Literal["change"] = "change"
+    title: str | None = None
+    pinned: bool | None = None
+
+
+Order = Resume | Stop | Pause | Say | Regenerate | Branch | Edit | Choose | Prune | Change
 
 _ORDER: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="kind")])
 

@@ -74,10 +74,6 @@ class SpokenDebate:
         """As it was kept last."""
         return self.transcript.debate
 
-    @debate.setter
-    def debate(self, debate: Debate) -> None:
-        self.transcript.debate = debate
-
     @property
     def turns(self) -> tuple[Turn, ...]:
         """The main line."""

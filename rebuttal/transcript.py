@@ -141,6 +141,10 @@ class Transcript:
         finished = next_debater(self.debate, turns) is None
         self.debate = self.debate.model_copy(update={"tip": turns[-1].id, "finished": finished})
 
+    def mark(self, title: str | None, pinned: bool) -> None:
+        """It is called that now, and pinned or not, as the store knows already."""
+        self.debate = self.debate.model_copy(update={"title": title, "pinned": pinned})
+
     async def read_again(self) -> None:
         """Take it from the store, and tell what is new. Raises NotFound and StoreError."""
         debate = await self._store.get_debate(self.debate.id)
@@ -162,7 +166,13 @@ class Transcript:
 
     def _scene(self) -> Scene:
         present = tuple(self._broadcast.present)
-        return Scene(running=self._is_spoken(), tip=self.tip.id, present=present)
+        return Scene(
+            running=self._is_spoken(),
+            tip=self.tip.id,
+            title=self.debate.title,
+            pinned=self.debate.pinned,
+            present=present,
+        )
 
     # --- as a follower ----------------------------------------------------------------------------
 
@@ -218,6 +228,7 @@ class Transcript:
         if entry.running and not self.elsewhere:
             self._broadcast.forget()
         self.elsewhere = entry.running
+        self.mark(entry.title, entry.pinned)
         if how == "next" and self._fits(entry.events):
             for event in entry.events:
                 self._witness(event)

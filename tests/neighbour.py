@@ -222,6 +222,10 @@ class Inside:
             return self._begin(self._watch(given[0], visitor))
         if method == "delete":
             return await self.app.history.delete(given, visitor=visitor)
+        if method == "rename":
+            return await self.app.history.rename(*given, visitor=visitor)
+        if method == "title":
+            return (await self.app.debate(*given, visitor=visitor)).title
         if method == "problem":
             return self.app._bus.problem
         if method == "cpu":

@@ -22,6 +22,7 @@ from rebuttal.events import (
     TurnStarted,
 )
 from rebuttal.records import Turn
+from rebuttal.stores.redis_connection import RedisAddress
 from tests.neighbour import Neighbour, Refused, neighbour
 from tests.redis_server import RedisServer
 
@@ -210,6 +211,47 @@ async def test_deleted_on_the_other_process_it_stops_and_leaves_nothing_behind(p
     for each in pair:
         with pytest.raises(Refused, match="NotFound"):
             await each.state(debate_id)
+
+
+async def test_a_new_name_is_known_wherever_the_debate_is_open(pair: Pair) -> None:
+    one, other = pair
+    debate_id = await one.start(2)
+    for each in pair:
+        await each.watch(debate_id)
+    await other.hears(debate_id, TurnDelta)
+    for number, each in enumerate((other, one)):
+        await each.ask("rename", debate_id, f"Cats {number}")
+        await until_called(pair, debate_id, f"Cats {number}")
+    await other.hears(debate_id, DebateFinished, 20)
+    await other.ask("rename", debate_id, "Geese")
+    await until_called(pair, debate_id, "Geese")
+    assert kinds(one, debate_id) == kinds(other, debate_id)
+
+
+async def until_called(pair: Pair, debate_id: str, title: str) -> None:
+    deadline = time.monotonic() + 5
+    while titles := {await each.ask("title", debate_id) for each in pair} - {title}:
+        assert time.monotonic() < deadline, titles
+        await asyncio.sleep(0.05)
+
+
+async def test_one_that_cannot_be_taken_over_says_so_and_waits_for_a_person(
+    pair: Pair, empty_redis: str
+) -> None:
+    one, other = pair
+    debate_id = await one.start(3)
+    await other.watch(debate_id)
+    await other.hears(debate_id, TurnDelta)
+    since = len(other.news[debate_id])
+    await one.kill()
+    async with RedisAddress(empty_redis).connect() as redis:
+        await redis.hset("rebuttal:bus:notes", debate_id, "of another version")
+    await other.hears(debate_id, DebatePaused, 10, since, lambda event: event.reason == "error")
+    assert await other.state(debate_id) == "paused"
+    await asyncio.sleep(2)
+    assert await other.state(debate_id) == "paused"
+    await other.ask("resume", debate_id)
+    await other.hears(debate_id, DebateFinished, 20, since)
 
 
 async def test_a_halt_ends_it_wherever_it_runs(pair: Pair) -> None:
