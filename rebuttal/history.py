@@ -12,6 +12,7 @@ from rebuttal.access import Access
 from rebuttal.catalog import Catalog
 from rebuttal.errors import InvalidInput, StoreError
 from rebuttal.material import one_line
+from rebuttal.orders import Change
 from rebuttal.records import (
     OPERATOR,
     Clock,
@@ -90,14 +91,7 @@ class History:
         pinned: bool | None = None,
     ) -> None:
         async with self._access.open(debate_id, visitor) as live:
-            store = await self._access.store()
-            await store.change_debate(debate_id, title=title, pinned=pinned)
-            kept = live.debate
-            change = {
-                "title": kept.title if title is None else title or None,
-                "pinned": kept.pinned if pinned is None else pinned,
-            }
-            live.debate = kept.model_copy(update=change)
+            await live.do(Change(title=title, pinned=pinned))
 
     # --- deleting ---------------------------------------------------------------------------------
 
