@@ -109,6 +109,31 @@ def test_a_command_of_the_readme_works(command: str, tmp_path: Path) -> None:
         assert json.loads(said.splitlines()[-1])["kind"] == "debate_finished"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the README's shell is a POSIX one")
+def test_the_commands_for_what_was_kept_work_one_after_another(tmp_path: Path) -> None:
+    env = environment(tmp_path)
+    given = {"ID": "", "OTHER": "", "LINK": ""}
+
+    def typed(command: str) -> str:
+        for name, value in given.items():
+            command = re.sub(rf"\b{name}\b", value, command)
+        done = subprocess.run(
+            ["sh", "-c", command], cwd=tmp_path, env=env, capture_output=True, encoding="utf-8"
+        )
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        return done.stdout
+
+    begun = typed('rebuttal debate "Is tea better than coffee?" --rounds 1 --json')
+    given["ID"] = given["OTHER"] = json.loads(begun.splitlines()[0])["debate"]
+    rows = re.findall(r"^\| `rebuttal .*", README, re.M)
+    commands = [command for row in rows for command in re.findall(r"`(rebuttal [^`]+)`", row)]
+    assert len(commands) == 14
+    for command in commands:
+        said = typed(command)
+        if " link " in command:
+            given["LINK"] = said.split()[0]
+
+
 def test_the_program_in_the_readme_runs(tmp_path: Path) -> None:
     (program,) = (block.text for block in BLOCKS if block.language == "python")
     (tmp_path / "example.py").write_text(program, "utf-8")
