@@ -1,6 +1,6 @@
 """Makes docs/rebuttal.png: the real page, with a debate that a real model has just spoken.
 
-    python docs/screenshot.py --model FILE.gguf --label "Name of the model"
+    python -m docs.screenshot --model FILE.gguf --label "Name of the model"
 
 Without --model it is the built-in model that speaks.
 """
