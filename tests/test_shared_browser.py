@@ -132,7 +132,7 @@ def test_words_are_seen_as_they_are_spoken_until_the_link_ends(
         expect(page.locator("#live .words")).to_have_count(0)
         expect(page.get_by_role("button", name="Continue it as my own")).to_be_hidden()
         page.reload()
-        expect(page.get_by_role("alert")).to_contain_text("This link does not work, or no longer does.")
+        expect(page.get_by_role("alert")).to_contain_text("This link does not work")
         expect(page.locator("#line .turn")).to_have_count(0)
 
 

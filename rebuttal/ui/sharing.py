@@ -116,8 +116,8 @@ def session_slip(since: datetime | None, fresh: str, problem: str) -> str:
         state, ways = "", act("renew", "Make the address", look="share make")
     return _slip(
         "Keep this history",
-        "Your debates belong to a cookie of this browser. With an address of their own they open in "
-        "any browser, also when the cookie is gone. Keep it like a password: it is all that is "
+        "Your debates belong to a cookie of this browser. With an address of their own they open "
+        "in any browser, also when the cookie is gone. Keep it like a password: it is all that is "
         "asked for.",
         f'{problem}{_fresh(fresh)}{"" if fresh else state}<p class="makes">{ways}</p>',
     )
