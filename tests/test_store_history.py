@@ -6,7 +6,9 @@ older or longer than those here.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
 from random import Random
@@ -526,3 +528,50 @@ async def test_old_turns_without_persona_or_model_are_counted(store: DebateStore
     await begin(store, turns=1)
     [tally] = await store.tallies(None, NOON, NOON + LATER)
     assert (tally.model, tally.persona, tally.turns, tally.seconds) == ("", "", 1, 0.0)
+
+
+async def test_while_many_are_kept_others_write_and_see_none_of_them(store: DebateStore) -> None:
+    await begin(store, "own")
+    many = [whole_debate(f"new{number}", 60) for number in range(30)]
+    keeping = asyncio.create_task(store.add_debates(many))
+    seen = set()
+    for number in range(20):
+        await asyncio.sleep(0)
+        await store.add_turn("own", a_turn(f"t{number + 1}", f"t{number}"))
+        seen.add(len(await store.ids_of("")))
+    await keeping
+    assert seen <= {1, 31}
+    assert len(await store.ids_of("")) == 31
+    assert len(await store.get_turns("own")) == 21
+
+
+@pytest.mark.parametrize("spoiler", ["tree", "id"])
+async def test_of_many_debates_all_are_kept_or_none(store: DebateStore, spoiler: str) -> None:
+    await begin(store, "own", turns=2)
+    many = [whole_debate(f"new{number}", 60) for number in range(12)]
+    bad = whole_debate("own", 3) if spoiler == "id" else (many[0][0], many[0][1][:-1])
+    if spoiler == "tree":
+        bad = (bad[0].model_copy(update={"id": "bad"}), bad[1])
+    with pytest.raises(InvalidInput):
+        await store.add_debates([*many, bad])
+    assert await store.ids_of("") == ["own"]
+    assert len(await store.get_turns("own")) == 3
+    await store.add_debates(many)
+    assert len(await store.ids_of("")) == 13
+
+
+async def test_keeping_many_that_is_cut_leaves_none(store: DebateStore) -> None:
+    many = [whole_debate(f"new{number}", 60) for number in range(40)]
+    keeping = asyncio.create_task(store.add_debates(many))
+    await asyncio.sleep(0.02)
+    keeping.cancel()
+    with suppress(asyncio.CancelledError):
+        await keeping
+    assert len(await store.ids_of("")) in (0, 40)
+
+
+def whole_debate(key: str, turns: int) -> tuple[Debate, list[Turn]]:
+    """A debate of so many turns, each behind the one before."""
+    line = [a_turn("t0", None)]
+    line += [a_turn(f"t{number}", f"t{number - 1}") for number in range(1, turns)]
+    return a_debate(key, tip=line[-1].id), line

@@ -8,6 +8,8 @@ goes on and the other is told StaleTip.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Self
 
 import sqlalchemy as sa
@@ -31,6 +33,11 @@ from rebuttal.stores.sql_rows import (
 from rebuttal.stores.sql_terms import FINISHED, terms_of, terms_of_turn
 from rebuttal.stores.sql_tokens import SqlTokens
 from rebuttal.stores.storable import check_storable, check_tree, known
+
+SLICE_TURNS = 200
+"""Turns of new debates that are kept in one transaction, if they are not one debate's."""
+UNSEEN_FOR = timedelta(days=1)
+"""How long new debates may take to be kept, all together."""
 
 
 class SqlStore(SqlHistory, SqlTokens):
@@ -66,15 +73,49 @@ class SqlStore(SqlHistory, SqlTokens):
         await self.add_debates([(debate, (first,))])
 
     async def add_debates(self, whole: Sequence[tuple[Debate, Sequence[Turn]]]) -> None:
-        def work(connection: sa.Connection) -> None:
-            for debate, turns in whole:
-                check_tree(debate, turns)
-                seq = _added(connection, debate.id, debate_row(debate))
-                rows = [turn_row(debate.id, turn) for turn in turns]
-                connection.execute(sa.insert(TURNS), rows)
-                self._index.put(connection, seq, terms_of(debate, turns))
+        """Many are kept in slices, between which others write; none is seen before all are there.
 
-        await self._write(work)
+        What a crash leaves of them is hidden, and goes with a later purge.
+        """
+        hidden = None if len(whole) == 1 else now() + UNSEEN_FOR
+        ids: dict[str, None] = {}
+        at = 0
+        try:
+            while at < len(whole):
+                at = await self._write(partial(self._add_some, whole, at, hidden, ids))
+            if hidden:
+                await self.restore(list(ids))
+        except BaseException:
+            if hidden:
+                await self._write(partial(self._take_back, hidden, list(ids)))
+            raise
+
+    def _add_some(
+        self,
+        whole: Sequence[tuple[Debate, Sequence[Turn]]],
+        at: int,
+        hidden: datetime | None,
+        ids: dict[str, None],
+        connection: sa.Connection,
+    ) -> int:
+        """Keep those from ``at`` on, as many as make a slice; where the next one begins."""
+        kept = 0
+        while at < len(whole) and kept < SLICE_TURNS:
+            debate, turns = whole[at]
+            check_tree(debate, turns)
+            ids[debate.id] = None
+            seq = _added(connection, debate.id, {**debate_row(debate), "deleted_at": hidden})
+            connection.execute(sa.insert(TURNS), [turn_row(debate.id, turn) for turn in turns])
+            self._index.put(connection, seq, terms_of(debate, turns))
+            kept, at = kept + len(turns), at + 1
+        return at
+
+    def _take_back(self, hidden: datetime, ids: list[str], connection: sa.Connection) -> None:
+        """Forget what was kept of them; one that was there before is none of them."""
+        for some in slices(ids):
+            ours = DEBATES.c.id.in_(some), DEBATES.c.deleted_at == hidden
+            rows = connection.execute(sa.select(DEBATES.c.seq, DEBATES.c.id).where(*ours)).all()
+            self._forget(connection, [row.seq for row in rows], [row.id for row in rows])
 
     async def get_debate(self, debate_id: str) -> Debate:
         def work(connection: sa.Connection) -> Debate:
