@@ -67,8 +67,8 @@ async def test_installed_models_carry_size_and_what_of_them_is_loaded(
 ) -> None:
     fake.loaded["llama3.2:1b"] = 8192
     assert await server_at(fake).installed() == [
-        InstalledModel("llama3.2:1b", GB, True, 8192, 2 * GB),
-        InstalledModel("phi:latest", GB),
+        InstalledModel("llama3.2:1b", GB, True, 8192, 2 * GB, "d"),
+        InstalledModel("phi:latest", GB, digest="d"),
     ]
 
 

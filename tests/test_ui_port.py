@@ -61,6 +61,7 @@ def test_the_next_free_port_is_taken_and_said(tmp_path: Path) -> None:
         with suppress(OSError):  # somebody else may hold it already, which does as well
             stack.enter_context(socket.create_server((HOST, FIRST_PORT)))
         process = stack.enter_context(serve(tmp_path))
+        stack.callback(process.kill)
         assert process.stdout is not None
         said = process.stdout.readline()
         address = said.split()[3]
