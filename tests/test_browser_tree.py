@@ -154,15 +154,21 @@ def test_a_sheet_takes_the_keys_and_escape_gives_them_back(debate: Debate) -> No
     assert not page.locator(".tabs").first.evaluate("tabs => tabs.inert")
 
 
+def take(field: Locator, name: str) -> None:
+    """Choose from a list by typing."""
+    field.click()
+    field.fill(name)
+    field.page.get_by_role("option", name=name).click()
+    expect(field).to_have_value(re.compile(name))
+
+
 def test_others_go_on_from_a_turn_after_a_word(debate: Debate) -> None:
     page = debate()
     cynic = turn(page, 1).get_attribute("style")
     press(page, 3, "Continue with")
     seat = page.locator(".branch-sheet").get_by_label("Seat 2")
     expect(seat).to_have_value(re.compile("Cynic"))
-    seat.click()
-    seat.fill("Idealist")
-    seat.press("Enter")
+    take(seat, "Idealist")
     page.get_by_label("A word of yours to the table").fill("Now with *hope*.")
     button(page, "Continue from here").click()
     expect(page.locator(".settled p.seats")).to_contain_text("Idealist takes Cynic’s seat")
@@ -237,9 +243,7 @@ def test_a_debate_runs_again_with_one_seat_changed_and_both_are_compared(debate:
     form = page.locator(".branch-sheet")
     expect(form.get_by_label("Topic")).to_have_value("Should cats vote?")
     seat = form.get_by_label("Seat 2")
-    seat.click()
-    seat.fill("Idealist")
-    seat.press("Enter")
+    take(seat, "Idealist")
     button(page, "Run again", ".branch-sheet").click()
     expect(page.locator(".descent")).to_contain_text("Re-run of “Should cats vote?”.")
     rested(page, 6)
