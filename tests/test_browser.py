@@ -296,8 +296,7 @@ def test_copy_and_files_carry_the_whole_debate(open_page: Open) -> None:
     start(page)
     expect_status(page, "The debate is over.")
     press(page, "Copy")
-    page.wait_for_function("navigator.clipboard.readText().then(text => text.length > 0)")
-    copied = page.evaluate("navigator.clipboard.readText()")
+    copied = page.wait_for_function("navigator.clipboard.readText()").json_value()
     for name, ending in (("Markdown", ".md"), ("Text", ".txt"), ("JSON", ".json")):
         with page.expect_download() as download:
             page.get_by_role("button", name=name, exact=True).click()
