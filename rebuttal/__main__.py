@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from rebuttal.cli.commands import page, terminal
 from rebuttal.cli.options import FAILED
 from rebuttal.cli.terminal import prepare_streams
 from rebuttal.redaction import install
 from rebuttal.settings import Settings, known_secrets
+
+if TYPE_CHECKING:
+    from rebuttal.app import DebateApp
+    from rebuttal.web.asgi import App
 
 QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
 """Set before the libraries are loaded: nothing here phones home."""
@@ -26,7 +31,24 @@ def serve(settings: Settings) -> None:
 
     app = DebateApp(settings)
     visitors = Visitors(settings)
-    run_page(Page(settings, app, Guard(app, visitors, SignIn(visitors))))
+    guard = Guard(app, visitors, SignIn(visitors), programs=interfaces(settings))
+    run_page(Page(settings, app, guard))
+
+
+def interfaces(settings: Settings) -> dict[str, Callable[[DebateApp], App]]:
+    """What is served to programs, by prefix; each is loaded when it is first asked for."""
+
+    def api(app: DebateApp) -> App:
+        from rebuttal.web.api.application import build_api
+
+        return build_api(app)
+
+    def openai(app: DebateApp) -> App:
+        from rebuttal.web.openai_api.application import build_openai
+
+        return build_openai(app)
+
+    return {"/api/v1": api, "/v1": openai}
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "rebuttal") -> None:

@@ -10,6 +10,7 @@ from contextlib import aclosing, asynccontextmanager
 from rebuttal.access import Access
 from rebuttal.budget import Budget, Report
 from rebuttal.catalog import Catalog, load_catalog
+from rebuttal.completions import Completions
 from rebuttal.errors import CatalogError, StoreError
 from rebuttal.events import DebateEvent
 from rebuttal.export import ExportFormat as ExportFormat
@@ -35,6 +36,7 @@ from rebuttal.orders import (
     Stop,
 )
 from rebuttal.own_keys import OwnKeys
+from rebuttal.panels import Panels
 from rebuttal.places import Places
 from rebuttal.providers.base import ChatModel, Progress
 from rebuttal.records import (
@@ -53,6 +55,7 @@ from rebuttal.settings import Settings
 from rebuttal.speakers import Speakers
 from rebuttal.starts import Starts
 from rebuttal.stores.base import DebateStore, no_debate
+from rebuttal.tokens import Tokens
 from rebuttal.wish import Again, Wish, check_number, checked_text
 
 log = logging.getLogger(__name__)
@@ -118,6 +121,12 @@ class DebateApp:
         """Read-only links to debates, and histories that an address opens."""
         self.files = Files(self._access)
         """Whole histories as a zip, and what comes in as a file."""
+        self.tokens = Tokens(self._access)
+        """Tokens for programs."""
+        self.panels = Panels(self._access)
+        """Tables that are kept under a name."""
+        self.completions = Completions(self._speakers, self._opened_hall)
+        """Answers outside of any debate."""
 
     async def __aenter__(self) -> DebateApp:
         return self
@@ -464,6 +473,10 @@ class DebateApp:
     async def _both(self) -> tuple[DebateStore, LiveDebates]:
         lives = await self._ready()
         return self._kept, lives
+
+    async def _opened_hall(self) -> Hall:
+        await self._ready()
+        return self._hall
 
     async def _forget(self, debate_id: str) -> None:
         await (await self._ready()).forget(debate_id)

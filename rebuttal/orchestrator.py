@@ -198,7 +198,7 @@ def sampling_of(debater: Debater, model: Model) -> Sampling:
     return Sampling(
         temperature=next(value for value in chosen if value is not None),
         top_p=model.top_p,
-        max_tokens=model.max_tokens,
+        max_tokens=debater.max_tokens or model.max_tokens,
         reasoning=model.reasoning,
     )
 

@@ -41,6 +41,11 @@ class Persona(Record):
     emoji: Annotated[str, Field(max_length=8)] | None = None
 
 
+Power = Literal["read", "debate", "models"]
+"""What a token for programs allows: to read debates and models, to let models speak and to change
+debates, to pull, load and unload models."""
+
+
 class Visitor(Record):
     """Who asks for something, as a surface has found out; never what a request says of itself."""
 
@@ -52,6 +57,8 @@ class Visitor(Record):
     """What somebody who signed in is called. For show alone: it may change, and change hands."""
     operator: bool = False
     """Whoever runs this Rebuttal: sees every debate and is not limited."""
+    powers: tuple[Power, ...] | None = None
+    """What the token that a program came with lets it do; None for people, who may do it all."""
     reads: str = ""
     """The debate of somebody else that a link lets them read, by its id; nothing more."""
 
@@ -68,6 +75,8 @@ class Seat(Record):
     stance: Annotated[str, Field(max_length=500)] | None = None
     instructions: Annotated[str, Field(max_length=4000)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    max_tokens: Annotated[int, Field(ge=16, le=32768)] | None = None
+    """Of one answer; None as the catalog says."""
 
 
 class Sampling(Record):
@@ -88,6 +97,7 @@ class Debater(Record):
     model: str
     stance: str | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    max_tokens: Annotated[int, Field(ge=16, le=32768)] | None = None
     sampling: Sampling | None = None
     """None for debaters of old, who are asked as the catalog says now."""
     digest: Annotated[str, Field(max_length=128)] | None = None
@@ -218,19 +228,38 @@ class Tally(Record):
     """In the settings' currency, by the prices of now; None where there is no price."""
 
 
-TokenKind = Literal["link", "session"]
+PanelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
+class Panel(Record):
+    """A table that is kept under a name: asked a question it debates, and its chair sums up."""
+
+    name: PanelName
+    seats: Annotated[tuple[Seat, ...], Field(min_length=1, max_length=6)]
+    rounds: Annotated[int, Field(ge=1, le=1000)] = 2
+    chair: Seat
+    """Who sums up what was said."""
+    language: Annotated[str, Field(min_length=1, max_length=60)] = "English"
+
+
+TokenKind = Literal["link", "session", "program"]
 
 
 class Token(Record):
     """A secret that opens something, known here by its SHA-256 alone.
 
     ``link``: reads the debate ``debate_id``. ``session``: is ``owner``, in any browser.
+    ``program``: is ``owner`` (or the operator) for a program that shows it, as far as its powers
+    go; ``name`` tells its owner which.
     """
 
     hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     kind: TokenKind
     owner: str
     debate_id: Id | None = None
+    name: Annotated[str, Field(max_length=60)] = ""
+    powers: tuple[Power, ...] = ()
+    operator: bool = False
     created_at: datetime
     expires_at: datetime | None = None
 

@@ -33,6 +33,7 @@ class Seating:
                 model=self.label_of(seat.model),
                 stance=_stance(seat) or stances[number],
                 temperature=seat.temperature,
+                max_tokens=seat.max_tokens,
             )
             for number, (seat, name) in enumerate(zip(seats, names, strict=True))
         )
@@ -61,7 +62,11 @@ class Seating:
             else:
                 before = present[number].stance if number < len(present) else defaults[number]
                 one = _newcomer(persona, _stance(seat) or before, known)
-            asked = {"model": self.label_of(seat.model), "temperature": seat.temperature}
+            asked = {
+                "model": self.label_of(seat.model),
+                "temperature": seat.temperature,
+                "max_tokens": seat.max_tokens,
+            }
             one = one.model_copy(update={**asked, "sampling": None, "digest": None})
             known[one.seat] = one
             table.append(one)
@@ -96,6 +101,7 @@ class Seating:
             model=seat.model,
             stance=_stance(seat) or one.stance,
             temperature=seat.temperature,
+            max_tokens=seat.max_tokens,
         )
 
     def _persona(self, seat: Seat) -> Persona:

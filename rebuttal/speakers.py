@@ -79,6 +79,16 @@ class Speakers:
 
         return get
 
+    def alone(self, label: str, request: str, visitor: Visitor) -> tuple[ChatModel, Model]:
+        """What answers outside of any debate; the budgets know the answer as ``request``.
+
+        Raises NotFound, NotAllowed or KeyRejected where it is not for this visitor.
+        """
+        chat, model = self._models.get(self.seat(label, visitor))
+        if self._budget.counts(visitor):
+            chat = Metered(chat, model, Account(self._budget, visitor, request))
+        return chat, model
+
     def least(self, debate: Debate, visitor: Visitor) -> Cost:
         """What the budgets must at least hold for it: the first answer, where they count it."""
         first = self._models.find(debate.debaters[0].model)

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Literal, Protocol, get_args
 
 from rebuttal.errors import NotFound, StaleTip
-from rebuttal.records import Debate, FoundPage, Search, Tally, Token, TokenKind, Turn
+from rebuttal.records import Debate, FoundPage, Panel, Search, Tally, Token, TokenKind, Turn
 
 
 def no_debate(debate_id: str) -> NotFound:
@@ -242,12 +242,26 @@ class DebateStore(Protocol):
         """The token, unless it was dropped; whether it has expired is for the caller to see."""
         ...
 
-    async def tokens(self, owner: str, kind: TokenKind) -> tuple[Token, ...]:
-        """Those of that owner, newest first."""
+    async def tokens(self, owner: str | None, kind: TokenKind) -> tuple[Token, ...]:
+        """Those of that owner, everybody's where it is None, newest first."""
         ...
 
     async def drop_token(self, hash: str) -> None:
         """Forget it, at once and for all processes. Twice is once."""
+        ...
+
+    # --- panels -----------------------------------------------------------------------------------
+
+    async def put_panel(self, owner: str, panel: Panel) -> None:
+        """Keep it in the place of the owner's earlier one of that name."""
+        ...
+
+    async def panels(self, owner: str) -> tuple[Panel, ...]:
+        """Those of that owner, by name."""
+        ...
+
+    async def drop_panel(self, owner: str, name: str) -> None:
+        """Forget it. Twice is once."""
         ...
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ without knowing who asks, or reading anything, is refused first.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from urllib.parse import quote
@@ -34,11 +35,14 @@ from rebuttal.web.hosts import Hosts, check_origin
 from rebuttal.web.ours import Ours
 from rebuttal.web.peers import Peers
 from rebuttal.web.problems import answer_problem, answer_words
+from rebuttal.web.programs import Make, Programs
 from rebuttal.web.rates import Rates
 from rebuttal.web.request import Request
 from rebuttal.web.sessions import Queue, Sessions
 from rebuttal.web.streams import Stream, Streams, abort_of, impatient
 from rebuttal.web.visitors import Visitors
+
+log = logging.getLogger(__name__)
 
 SWEEP = 5
 """Beats of the heart between two looks for tabs that have gone."""
@@ -59,6 +63,7 @@ class Guard:
         visitors: Visitors,
         sign_in: App | None = None,
         environment: Mapping[str, str] = os.environ,
+        programs: Mapping[str, Make] | None = None,
     ) -> None:
         settings = app.settings
         self._app = app
@@ -71,6 +76,9 @@ class Guard:
         self._streams = Streams(settings)
         self._intake = bodies.Intake(settings.max_body_kib * 1024)
         self._ours = Ours(app, visitors, self._intake, self._streams, self._rates)
+        self._programs = Programs(
+            app, visitors, self._intake, self._streams, self._rates, programs or {}
+        )
         self._door = Door(None if self._peers.any else settings.connections_per_network)
         self._inner: App | None = None
 
@@ -99,8 +107,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1008})
+            await self._open_socket(scope, receive, send)
             return
         assert self._inner is not None
         if scope["type"] != "http":
@@ -115,6 +122,26 @@ class Guard:
         except RebuttalError as error:
             say = answer_problem if routes.is_scripted(scope["path"]) else answer_words
             await say(asked.send, error)
+
+    async def _open_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A socket of an interface for programs; there is none on the page."""
+        asked = Request(scope, receive, send)
+        try:
+            self._meet(asked)
+            if self._programs.takes(asked.path):
+                await self._programs.serve(asked)
+                return
+        except (Refused, RebuttalError) as error:
+            log.info("a socket was refused: %s", error)
+        await receive()
+        await send({"type": "websocket.close", "code": 1008})
+
+    def _meet(self, asked: Request) -> None:
+        """Find out where a request comes from, and whether it means us. Raises Refused."""
+        self._hosts.check(asked.scope)
+        peer = self._peers.read(asked.scope)
+        asked.host = self._hosts.check(asked.scope)
+        asked.network, asked.https = peer.network, peer.is_https
 
     def _dressed(self, asked: Request, send: Send) -> Send:
         """A send that puts our headers on the answer."""
@@ -138,16 +165,17 @@ class Guard:
         if scope["path"] == HEALTH and scope["method"] in SAFE:
             await self._say_health(asked)
             return
-        self._hosts.check(scope)
-        peer = self._peers.read(scope)
-        host = self._hosts.check(scope)
-        asked.network, asked.https, asked.host = peer.network, peer.is_https, host
+        self._meet(asked)
+        host = asked.host
         if scope["path"] == "/robots.txt":
             self._rates.pass_network(asked.network, "asset")
             await answer_text(asked.send, 200, "User-agent: *\nDisallow: /\n")
             return
         if self._sign_in is not None and _signs_in(scope["path"]):
             await self._let_sign_in(asked, host)
+            return
+        if self._programs.takes(asked.path):
+            await self._programs.serve(asked)
             return
         kind = routes.kind_of(scope)
         self._rates.pass_network(asked.network, kind)

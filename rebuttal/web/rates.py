@@ -60,6 +60,7 @@ COSTS: Mapping[str, float] = {
     "config": 16,
     "join": 2,
     "tab": 8,
+    "api": 2,
     "watch": 4,
     "export": 4,
     "excerpt": 4,

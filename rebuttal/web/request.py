@@ -32,8 +32,8 @@ class Request:
 
     @property
     def method(self) -> str:
-        """GET, POST and so on."""
-        return str(self.scope["method"])
+        """GET, POST and so on; a WebSocket is opened by GET."""
+        return str(self.scope.get("method", "GET"))
 
     @property
     def path(self) -> str:

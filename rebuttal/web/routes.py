@@ -31,6 +31,8 @@ Kind = Literal[
 """From ``shared`` on they are ours, and Gradio knows nothing of them."""
 
 API = "/gradio_api"
+PROGRAMS = ("/api/", "/v1/", "/mcp")
+"""Where programs ask, which want errors as JSON."""
 _KINDS: dict[tuple[str, str], Kind] = {
     ("GET", "/"): "page",
     ("HEAD", "/"): "page",
@@ -90,7 +92,7 @@ def kind_of(scope: Scope) -> Kind:
 
 def is_scripted(path: str) -> bool:
     """Whether a script of the page asks for that path, so that refusals are to be JSON."""
-    return path.startswith((API, "/shared/", "/import"))
+    return path.startswith((API, "/shared/", "/import", *PROGRAMS))
 
 
 def without_own_query(query: bytes) -> bytes:

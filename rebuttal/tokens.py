@@ -1,0 +1,106 @@
+"""Tokens for programs: who comes with one is its owner, as far as its powers go."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+
+from rebuttal.access import Access
+from rebuttal.errors import Busy, InvalidInput, NotAllowed, NotFound
+from rebuttal.records import OPERATOR, Clock, Power, Token, Visitor, now
+from rebuttal.wish import checked_text
+
+PREFIX = "rebuttal-"
+"""How a secret of ours begins, so that scanners for leaked keys and readers of logs know it."""
+MOST_TOKENS = 20
+"""Of one owner, those that work at the same time."""
+MOST_DAYS = 3650
+LONGEST_SECRET = 200
+
+
+class Tokens:
+    """Of a secret, 256 bits from the operating system, only the SHA-256 is kept."""
+
+    def __init__(self, access: Access, clock: Clock = now) -> None:
+        self._access = access
+        self._clock = clock
+        self._making = asyncio.Lock()
+
+    async def make(
+        self,
+        name: str,
+        powers: Sequence[Power] = ("read", "debate"),
+        days: int | None = None,
+        *,
+        visitor: Visitor = OPERATOR,
+    ) -> str:
+        """The secret of a new token of the visitor's, which is shown this once.
+
+        It works for ``days``, for ever without. Its program is what the visitor is: the operator's
+        sees every debate and is not limited, any other counts for the visitor's budgets. Raises
+        InvalidInput, NotAllowed for a visitor who is a program, and Busy where there are enough.
+        """
+        if visitor.powers is not None or visitor.reads or not (visitor.owner or visitor.operator):
+            raise NotAllowed("Tokens are made by people.", "Make it on the page.")
+        name = checked_text(name, "name", 60)
+        if not powers:
+            raise InvalidInput("A token without powers opens nothing.")
+        if days is not None and not 1 <= days <= MOST_DAYS:
+            raise InvalidInput(f"A token works for 1 to {MOST_DAYS} days.")
+        async with self._making:
+            if len(await self.all(visitor=visitor)) >= MOST_TOKENS:
+                raise Busy(f"You have {MOST_TOKENS} tokens.", "Revoke one of them first.", 0)
+            secret, moment = PREFIX + secrets.token_urlsafe(32), self._clock()
+            token = Token(
+                hash=_hash(secret),
+                kind="program",
+                owner=visitor.owner,
+                name=name,
+                powers=tuple(dict.fromkeys(powers)),
+                operator=visitor.operator,
+                created_at=moment,
+                expires_at=None if days is None else moment + timedelta(days=days),
+            )
+            await (await self._access.store()).add_token(token)
+        return secret
+
+    async def all(self, *, visitor: Visitor = OPERATOR) -> tuple[Token, ...]:
+        """The visitor's that work, newest first; the operator sees everybody's."""
+        store = await self._access.store()
+        there = await store.tokens(None if visitor.operator else visitor.owner, "program")
+        return tuple(token for token in there if not self._is_over(token))
+
+    async def revoke(self, hash: str, *, visitor: Visitor = OPERATOR) -> None:
+        """From now on it opens nothing. Raises NotFound, also for a foreign one."""
+        store = await self._access.store()
+        token = await store.get_token(hash)
+        foreign = token and not visitor.operator and token.owner != visitor.owner
+        if token is None or token.kind != "program" or foreign or visitor.reads:
+            raise NotFound("You have no such token.", "It may have been revoked already.")
+        await store.drop_token(hash)
+
+    async def visitor(self, secret: str, network: str = "") -> Visitor:
+        """Who comes with this secret. Raises NotAllowed in the same words whatever is wrong."""
+        token = await (await self._access.store()).get_token(_hash(secret))
+        if token is None or token.kind != "program" or self._is_over(token):
+            raise NotAllowed(
+                "This token does not work, or no longer does.",
+                "Make another on the page or with: rebuttal token make NAME",
+            )
+        return Visitor(
+            owner=token.owner,
+            network=network,
+            name=token.name,
+            operator=token.operator,
+            powers=token.powers,
+        )
+
+    def _is_over(self, token: Token) -> bool:
+        return token.expires_at is not None and token.expires_at <= self._clock()
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret[:LONGEST_SECRET].encode("utf-8", "replace")).hexdigest()

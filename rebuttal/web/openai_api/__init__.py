@@ -1,0 +1,1 @@
+"""``/v1``: models, personas and panels for programs that speak to OpenAI."""

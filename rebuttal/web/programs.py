@@ -1,0 +1,109 @@
+"""What is served to programs: interfaces of their own beside the page, each below its prefix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+
+from rebuttal.app import DebateApp
+from rebuttal.errors import NotAllowed
+from rebuttal.records import OPERATOR, Visitor
+from rebuttal.tokens import PREFIX
+from rebuttal.web import bodies
+from rebuttal.web.asgi import App, Refused, Scope, header
+from rebuttal.web.hosts import check_origin
+from rebuttal.web.rates import Rates
+from rebuttal.web.request import Request
+from rebuttal.web.streams import Stream, Streams, abort_of
+from rebuttal.web.visitors import Visitors
+
+Make = Callable[[DebateApp], App]
+SAFE = ("GET", "HEAD", "OPTIONS")
+_BEARER = re.compile(r"Bearer +(\S{1,300})", re.IGNORECASE)
+_LONG = re.compile(
+    r"/v1/chat/completions|/mcp"
+    r"|/api/v1/(chat|generate|load-model|models/pull|debates/[^/]+/(events|live))"
+)
+"""What may take as long as a debate: counted as an event stream is."""
+
+
+class Programs:
+    """Finds out who a program is, counts what it asks, and hands it to the interface it asks for.
+
+    ``makers`` are by prefix, as in ``/api/v1``; each is made when it is first asked for. It finds
+    the visitor, or None, as ``rebuttal.visitor`` in the scope.
+    """
+
+    def __init__(
+        self,
+        app: DebateApp,
+        visitors: Visitors,
+        intake: bodies.Intake,
+        streams: Streams,
+        rates: Rates,
+        makers: Mapping[str, Make],
+    ) -> None:
+        self._app = app
+        self._visitors = visitors
+        self._intake = intake
+        self._streams = streams
+        self._rates = rates
+        self._makers = makers
+        self._made: dict[str, App] = {}
+
+    def takes(self, path: str) -> bool:
+        """Whether an interface is there."""
+        return self._prefix(path) is not None
+
+    async def serve(self, asked: Request) -> None:
+        """Answer a request, of which the guard knows where it comes from."""
+        self._rates.pass_network(asked.network, "api")
+        visitor = await self._visitor(asked)
+        asked.scope["rebuttal.visitor"] = asked.visitor = visitor
+        asked.who = (visitor.owner if visitor else "") or f"@{asked.network}"
+        if not (visitor and visitor.operator):
+            self._rates.pass_visitor(asked.who, "api")
+        is_socket = asked.scope["type"] == "websocket"
+        receive = asked.receive
+        if not is_socket and asked.method not in SAFE:
+            body = await self._intake.read(asked.scope, asked.receive)
+            if body is None:
+                return
+            receive = bodies.replayed(asked.scope, asked.receive, body)
+        stream = Stream(asked.who, asked.network, abort_of(asked.scope))
+        long = is_socket or _LONG.fullmatch(asked.path)
+        with self._streams.held(stream) if long else nullcontext():
+            await self._interface(asked.path)(asked.scope, receive, asked.send)
+
+    def _interface(self, path: str) -> App:
+        prefix = self._prefix(path)
+        assert prefix is not None
+        if prefix not in self._made:
+            self._made[prefix] = self._makers[prefix](self._app)
+        return self._made[prefix]
+
+    def _prefix(self, path: str) -> str | None:
+        return next((p for p in self._makers if path == p or path.startswith(f"{p}/")), None)
+
+    async def _visitor(self, asked: Request) -> Visitor | None:
+        """By a token, or by the cookie of the page from which a script asks; None for nobody."""
+        alone = self._visitors.browsers is None
+        secret = _secret(asked.scope)
+        if secret is not None and (secret.startswith(PREFIX) or not alone):
+            return await self._by_token(asked, secret)
+        if asked.scope["type"] == "websocket" or asked.method not in SAFE:
+            check_origin(asked.scope, asked.host)
+        return OPERATOR if alone else self._visitors.identify(asked.scope, asked.network).visitor
+
+    async def _by_token(self, asked: Request, secret: str) -> Visitor:
+        try:
+            return await self._app.tokens.visitor(secret, asked.network)
+        except NotAllowed as error:
+            raise Refused(401, str(error)) from None
+
+
+def _secret(scope: Scope) -> str | None:
+    """The bearer's token of a request; None where there is none."""
+    found = _BEARER.fullmatch(header(scope, b"authorization") or "")
+    return found[1] if found else None
