@@ -92,14 +92,15 @@ async def test_another_model_keeps_the_seat_and_its_own_words(
 ) -> None:
     debate_id = await debated(app)
     line = await app.transcript(debate_id)
-    seats = [Seat(persona="cynic", model="Scripted", temperature=0.1), CYNIC_AND_RATIONAL[1]]
-    await app.branch(debate_id, line[2].id, seats=seats)
+    changed = Seat(persona="cynic", model="Scripted", temperature=0.1, max_tokens=77)
+    await app.branch(debate_id, line[2].id, seats=[changed, CYNIC_AND_RATIONAL[1]])
     await watch_to_rest(app, debate_id)
     debate = await app.debate(debate_id)
     assert [one.seat for one in debate.debaters] == ["seat1", "seat2"]
     assert await speakers(app, debate_id) == [USER, "seat1", "seat2", USER, "seat1", "seat2"]
     assert line[1].text in [m.content for m in model.asked[4].messages if m.role == "assistant"]
     assert model.asked[4].options.temperature == 0.1
+    assert [asked.options.max_tokens == 77 for asked in model.asked] == [*[False] * 4, True, False]
 
 
 async def test_other_debaters_take_over_and_know_who_spoke_before(

@@ -65,6 +65,8 @@ async def test_what_is_too_much_is_refused_and_nothing_is_stored(
         {"model": "x" * 301},
         {"persona": "x" * 101},
         {"temperature": 3.0},
+        {"max_tokens": 15},
+        {"max_tokens": 32_769},
     ],
 )
 def test_a_seat_holds_no_more_than_it_should(seat: dict[str, Any]) -> None:
