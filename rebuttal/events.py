@@ -8,10 +8,19 @@ from rebuttal.records import Record, Turn
 
 
 class DebateWaiting(Record):
-    """All places are taken; this debate is number ``position`` in line, from 1."""
+    """All places are taken; this debate is number ``position`` in line, from 1.
+
+    ``seconds`` are those until its turn, as things went lately; None while nobody knows.
+    """
 
     kind: Literal["debate_waiting"] = "debate_waiting"
     position: int
+    seconds: float | None = None
+
+    @property
+    def place(self) -> str:
+        """The same in words: ``number 2 in line, for about 40 s``."""
+        return f"number {self.position} in line{_about(self.seconds)}"
 
 
 class TurnStarted(Record):
@@ -104,3 +113,14 @@ DebateEvent = (
     | DebatePaused
     | DebateFinished
 )
+
+
+def _about(seconds: float | None) -> str:
+    """How long a wait is likely to be; nobody knows it better than this."""
+    if seconds is None:
+        return ""
+    if seconds < 10:
+        return ", for a few seconds"
+    if seconds < 90:
+        return f", for about {round(seconds, -1):.0f} s"
+    return f", for about {seconds / 60:.0f} min"

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from heapq import heapify, heapreplace
 
 from rebuttal.errors import Busy
 from rebuttal.records import Visitor
 from rebuttal.settings import Settings
 
 SOON = 30.0
-"""Seconds after which another try may find a place."""
+"""Seconds after which another try may find a place, while nothing is known."""
+BRIEF = 0.25
+"""Seconds; who held a place for less was refused or stopped, and says nothing of others."""
+LATELY = 20
+"""Places that were given back last: how long they were held says how long others will be."""
 
 
 class Place:
@@ -23,6 +28,8 @@ class Place:
         self.visitor = visitor
         self.position = position
         self.since = 0.0
+        self.counted_from = 0.0
+        """Since when it keeps others waiting, if there are others."""
         self.is_lost = False
         """Whether its number was given to somebody who had none."""
         self._places = places
@@ -47,6 +54,15 @@ class Place:
     def is_wanted(self) -> bool:
         """Whether it is somebody else's turn."""
         return self._places.is_wanted(self)
+
+    @property
+    def seconds(self) -> float | None:
+        """Until it is its turn, as things went lately; None where nothing is known yet."""
+        return self._places.seconds(self.position)
+
+    def end_turn(self) -> None:
+        """Say that a turn has ended: now it could be handed on, if there were others."""
+        self._places.end_turn(self)
 
     def hand_on(self) -> None:
         """Let the first in line speak, and wait again; nothing where it is nobody's turn."""
@@ -79,6 +95,7 @@ class Places:
         self._line: list[Place] = []
         self._of_visitor: Counter[str] = Counter()
         self._of_network: Counter[str] = Counter()
+        self._held: deque[float] = deque(maxlen=LATELY)
 
     def take(self, visitor: Visitor) -> Place:
         """A place, or a number in line. Raises Busy."""
@@ -98,7 +115,7 @@ class Places:
     def leave(self, place: Place) -> None:
         """See Place.leave."""
         if place in self._speaking:
-            self._speaking.remove(place)
+            self._rise(place)
             if self._line:
                 self._seat(self._line.pop(0))
         elif place in self._line:
@@ -116,15 +133,57 @@ class Places:
     def hand_on(self, place: Place) -> None:
         """See Place.hand_on."""
         if self.is_wanted(place):
-            self._speaking.remove(place)
+            self._rise(place)
             self._seat(self._line.pop(0))
             self._line.append(place)
             self._number()
 
+    def end_turn(self, place: Place) -> None:
+        """See Place.end_turn."""
+        held = self._clock() - place.counted_from
+        if place in self._speaking and held >= self._settings.place_for:
+            self._count_hold(place)
+
+    def seconds(self, position: int) -> float | None:
+        """Until the number ``position`` in line may speak; None where no place was given back yet.
+
+        Those who speak leave one after the other, each after as long as others took, and so do
+        those ahead in line.
+        """
+        if not position:
+            return 0.0
+        if not self._held:
+            return None
+        usual = sum(self._held) / len(self._held)
+        leave = [self._left_of(place) for place in self._speaking]
+        heapify(leave)
+        for _ in range(position - 1):
+            heapreplace(leave, leave[0] + usual)
+        return leave[0] if leave else 0.0
+
+    def _left_of(self, place: Place) -> float:
+        """Seconds that it will be held on: as those were that had been held as long as it is now.
+
+        One that outlasts them all has, as far as anybody can tell, half of its time behind it.
+        """
+        held = self._clock() - place.counted_from
+        longer = [one - held for one in self._held if one > held]
+        return sum(longer) / len(longer) if longer else held
+
     def _seat(self, place: Place) -> None:
         self._speaking.add(place)
-        place.since = self._clock()
+        place.since = place.counted_from = self._clock()
         place.move(0)
+
+    def _rise(self, place: Place) -> None:
+        self._speaking.remove(place)
+        self._count_hold(place)
+
+    def _count_hold(self, place: Place) -> None:
+        moment = self._clock()
+        if moment - place.counted_from >= BRIEF:
+            self._held.append(moment - place.counted_from)
+        place.counted_from = moment
 
     def _number(self) -> None:
         """Bring the line in its order, and tell those who moved."""
@@ -148,7 +207,7 @@ class Places:
                 f"All {self._settings.running} places are taken, and "
                 f"{len(self._line)} debates wait.",
                 "Try again in a minute.",
-                SOON,
+                self._until(self._speaking),
             )
         last.is_lost = True
         self.leave(last)
@@ -163,15 +222,21 @@ class Places:
             raise Busy(
                 f"You have {_debates(mine)} at work, and no more can be at once.",
                 "Stop one, or wait for the end of one.",
-                SOON,
+                self._until([p for p in self._speaking if p.visitor.owner == visitor.owner]),
             )
         near, most = self._of_network[visitor.network], settings.running_per_network
         if most is not None and near >= most:
             raise Busy(
                 f"Your network has {_debates(near)} at work, and no more can be at once.",
                 "Try again in a minute.",
-                SOON,
+                self._until([p for p in self._speaking if p.visitor.network == visitor.network]),
             )
+
+    def _until(self, leaving: Collection[Place]) -> float:
+        """Seconds until one of them is likely to leave, at least one."""
+        if not (leaving and self._held):
+            return SOON
+        return max(min(self._left_of(place) for place in leaving), 1.0)
 
     def _count(self, visitor: Visitor, by: int) -> None:
         if visitor.operator:

@@ -32,6 +32,8 @@ FULL_PACE = 200
 """Watchers of one debate that are told ten times a second; the page has two for a tab."""
 FULL_PACE_OF_ONE = 6
 """The same where only its owner sees it."""
+TELL_AGAIN = 5.0
+"""Seconds after which who waits in line hears how long it may still take."""
 
 
 class SpokenDebate:
@@ -186,7 +188,9 @@ class SpokenDebate:
     async def _wait_in_line(self, place: Place) -> bool:
         """Until it is our turn to speak; False where a pause came first."""
         while place.position and not self._pause:
-            await place.moved()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TELL_AGAIN):
+                    await place.moved()
             if place.is_lost:
                 raise Busy("Others had no number in line at all.", "Resume queues up again.")
             self._tell_number(place)
@@ -197,10 +201,14 @@ class SpokenDebate:
         return True
 
     def _tell_number(self, place: Place) -> None:
-        """Tell those who watch; who comes later hears the latest number alone."""
+        """Tell those who watch what is new; who comes later hears the latest number alone."""
+        seconds = None if place.seconds is None else float(round(place.seconds))
+        waiting = DebateWaiting(position=place.position, seconds=seconds)
+        if place.position and self._broadcast.last == waiting:
+            return
         self._broadcast.forget()
         if place.position:
-            self._publish(DebateWaiting(position=place.position))
+            self._publish(waiting)
 
     async def _speak_on(self, place: Place, get_model: GetModel) -> bool:
         """Speak; where somebody else has moved the debate on, from where it is now."""
@@ -227,6 +235,7 @@ class SpokenDebate:
                 if isinstance(event, TurnFinished):
                     await self._keep(event.turn)
                     self._started = None
+                    place.end_turn()
                     if self._notes or self._pause or place.is_wanted:
                         break
                     continue

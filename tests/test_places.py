@@ -303,3 +303,70 @@ async def test_a_long_debate_lets_another_speak_between_two_turns(
         assert [type(event).__name__ for event in seen].count("TurnFinished") == 6
         assert isinstance(seen[-1], DebateFinished)
         assert await app.state(short) == "finished"
+
+
+def test_how_long_the_line_takes_is_told_from_how_long_places_were_held_lately() -> None:
+    clock = Clock()
+    hall = Places(Settings(running=2, waiting=10), clock)
+    first, second, third, fourth = (hall.take(somebody(number)) for number in range(4))
+    assert [third.seconds, fourth.seconds] == [None, None], "nobody knows yet"
+    clock.now = 10
+    first.leave()
+    assert numbers([third, fourth]) == [0, 1]
+    assert first.seconds == third.seconds == 0
+    assert fourth.seconds == 10, "of two, both still held: one as long as it has been already"
+    clock.now = 16
+    assert fourth.seconds == 4, "the one that came later has 4 of the usual 10 left"
+    second.leave()
+    fifth, sixth = hall.take(somebody(5)), hall.take(somebody(6))
+    assert [fifth.seconds, sixth.seconds] == [7, 13]
+    assert hall.seconds(3) == 7 + 13
+
+
+def test_a_place_held_for_a_moment_or_for_ever_says_little_of_others() -> None:
+    clock = Clock()
+    hall = Places(Settings(running=1, waiting=10, place_for=20), clock)
+    for _ in range(30):
+        hall.take(ANN).leave()  # refused at once
+    long, waiting = hall.take(ANN), hall.take(EVE)
+    assert waiting.seconds is None
+    waiting.leave()
+    for _ in range(40):
+        clock.now += 15
+        long.end_turn()  # where others wait, it is over after every second turn
+    waiting = hall.take(EVE)
+    assert waiting.seconds == 30
+    clock.now += 25
+    assert waiting.seconds == 5
+    clock.now += 25
+    assert waiting.seconds == 50, "it has outlasted all others: who knows"
+
+
+def test_busy_says_when_another_try_may_find_a_place() -> None:
+    clock = Clock()
+    hall = Places(Settings(running=1, waiting=0, running_per_visitor=2), clock)
+    held = hall.take(ANN)
+
+    def refusal(visitor: Visitor) -> float:
+        with pytest.raises(Busy) as caught:
+            hall.take(visitor)
+        return caught.value.retry_after
+
+    assert refusal(EVE) == 30, "nothing is known"
+    clock.now = 100
+    held.leave()
+    hall.take(ANN)
+    clock.now = 140
+    assert refusal(EVE) == 60
+    clock.now = 199.9
+    assert refusal(EVE) == 1
+
+
+def test_a_wait_in_words() -> None:
+    def words(seconds: float | None) -> str:
+        return DebateWaiting(position=2, seconds=seconds).place
+
+    assert words(None) == "number 2 in line"
+    assert words(3) == "number 2 in line, for a few seconds"
+    assert words(44) == "number 2 in line, for about 40 s"
+    assert words(200) == "number 2 in line, for about 3 min"

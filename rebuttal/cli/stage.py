@@ -10,6 +10,7 @@ from rebuttal.cli.wrap import Wrap
 from rebuttal.events import (
     ContextTrimmed,
     DebateEvent,
+    DebateWaiting,
     TurnDelta,
     TurnDiscarded,
     TurnFinished,
@@ -61,7 +62,9 @@ class Stage:
             case TurnStarted():
                 self._start(event)
             case TurnWaiting():
-                self._wait(event)
+                self._wait(event.reason, event.fraction)
+            case DebateWaiting():
+                self._wait(f"waits for a free place, as {event.place}")
             case TurnDelta() if event.text:
                 self._speak(event.seat, event.text)
             case TurnDiscarded():
@@ -91,6 +94,7 @@ class Stage:
         return self._debate.debater(seat) if self._debate else None
 
     def _start(self, event: TurnStarted) -> None:
+        self._wait_no_more()
         self._end_text()
         debater = self._debater(event.seat)
         name = one_line(debater.name if debater else event.seat)
@@ -101,11 +105,11 @@ class Stage:
         self._out.print()
         self._out.print(line, soft_wrap=True)
 
-    def _wait(self, event: TurnWaiting) -> None:
+    def _wait(self, reason: str, fraction: float | None = None) -> None:
         if not (self._err.is_terminal and self._at_margin):
             return
-        share = f" {event.fraction:.0%}" if event.fraction is not None else ""
-        words = Text(f"{one_line(event.reason, self._err.width - 12)}{share}", style="dim")
+        share = f" {fraction:.0%}" if fraction is not None else ""
+        words = Text(f"{one_line(reason, self._err.width - 12)}{share}", style="dim")
         if self._status is None:
             self._status = self._err.status(words)
             self._status.start()

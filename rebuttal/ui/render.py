@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from rebuttal.colour import inks, seat_colours
 from rebuttal.errors import BudgetSpent, Busy, NotAllowed, RebuttalError
-from rebuttal.events import TurnStarted
+from rebuttal.events import DebateWaiting, TurnStarted
 from rebuttal.export import CUTS
 from rebuttal.languages import language_code
 from rebuttal.markdown import safe_line
@@ -183,9 +183,9 @@ def _words(look: str, role: str, message: str, hint: str) -> str:
     return f'<div class="{look}" role="{role}"><strong>{safe_line(message)}</strong>{advice}</div>'
 
 
-def in_line(position: int) -> str:
+def in_line(waiting: DebateWaiting) -> str:
     """Where a debate stands that waits for a place."""
-    return f"All places are taken; you are number {position} in line."
+    return f"All places are taken; you are {waiting.place}."
 
 
 def remark(text: str) -> str:

@@ -113,7 +113,7 @@ class LiveTurn:
         elif isinstance(event, DebateRewound):
             self._saying = None
         elif isinstance(event, DebateWaiting):
-            self._saying, self.resting, self._rest = None, False, in_line(event.position)
+            self._saying, self.resting, self._rest = None, False, in_line(event)
         elif isinstance(event, DebatePaused):
             self._stop(RESTS[event.reason])
         elif isinstance(event, DebateFinished):

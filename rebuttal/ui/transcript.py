@@ -92,7 +92,7 @@ class Transcript:
             said = trouble if event.reason == "error" else patience
             self._trouble = said(event.message, event.hint)
         elif isinstance(event, DebateWaiting):
-            self._trouble, self.announcement = "", in_line(event.position)
+            self._trouble, self.announcement = "", in_line(event)
         elif isinstance(event, TurnStarted) and self._trouble:
             self._trouble = ""
         else:

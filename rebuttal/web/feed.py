@@ -127,7 +127,7 @@ class Feed:
 
     def _state(self, event: DebateEvent) -> str:
         if isinstance(event, DebateWaiting):
-            return f"Waits for a free place, as number {event.position} in line."
+            return f"Waits for a free place, as {event.place}."
         if isinstance(event, TurnWaiting):
             return f"{self._name(event.seat)} is about to speak."
         if isinstance(event, TurnDiscarded):
