@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from rebuttal.errors import CatalogError, NotFound
 from rebuttal.records import Persona, Record
-from rebuttal.strict_yaml import Scalar, read_yaml
+from rebuttal.strict_yaml import Content, Json, Scalar, Where, read_yaml
 
 MAX_PERSONAS = 500
 _FILE_STEM = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -101,12 +101,26 @@ class Price(Record):
     output: Annotated[float, Field(ge=0)]
 
 
+ModelId = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Elsewhere(Record):
+    """An endpoint of several that have a model, where it may have another id and price."""
+
+    name: Label
+    model: ModelId | None = None
+    price: Price | None = None
+
+
 class Model(Record):
     """A model one can seat. ``label`` is its key in models.yaml and its name on the page."""
 
     label: Label
     endpoint: Label
-    model: Annotated[str, Field(min_length=1, max_length=200)]
+    """The first, where several have it."""
+    others: tuple[Elsewhere, ...] = ()
+    """Further endpoints that have it, each with its id and price there."""
+    model: ModelId
     """The id that the endpoint knows it by."""
     weights: Weights | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.8
@@ -122,6 +136,24 @@ class Model(Record):
     """None is unknown; models of an endpoint without a key cost nothing anyway."""
     listed: bool = True
     """False for a model that the server reported and the file does not name."""
+
+    @property
+    def everywhere(self) -> tuple[Model, ...]:
+        """The model as each of its endpoints has it, in order; itself where there is one."""
+        if not self.others:
+            return (self,)
+        here = self.model_copy(update={"others": ()})
+        return (
+            here,
+            *(
+                here.model_copy(update={"endpoint": it.name, "model": it.model, "price": it.price})
+                for it in self.others
+            ),
+        )
+
+    def at(self, endpoint: str) -> Model:
+        """The model as that endpoint has it; itself for one that does not."""
+        return next((one for one in self.everywhere if one.endpoint == endpoint), self)
 
 
 class Catalog(Record):
@@ -143,8 +175,14 @@ class Catalog(Record):
         return _entry(self.personas, key, "persona")
 
     def endpoint_of(self, model: Model) -> Endpoint:
-        """Where that model lives."""
+        """Where that model lives; of several the first."""
         return self.endpoints[model.endpoint]
+
+    @property
+    def pooled(self) -> frozenset[str]:
+        """Endpoints that share a model with others."""
+        shared = [model.everywhere for model in self.models.values() if model.others]
+        return frozenset(one.endpoint for everywhere in shared for one in everywhere)
 
 
 def load_catalog(models_file: Path, personas_folder: Path) -> Catalog:
@@ -154,23 +192,67 @@ def load_catalog(models_file: Path, personas_folder: Path) -> Catalog:
     endpoints = {
         name: content.record(Endpoint, ("endpoints", name), {"name": name}) for name in names
     }
-    models = {
-        label: content.record(Model, ("models", label), {"label": label, "listed": True})
-        for label in labels
-    }
-    for label, model in models.items():
-        endpoint = endpoints.get(model.endpoint)
-        if endpoint is None:
-            raise content.error(
-                ("models", label, "endpoint"),
-                f"no endpoint is called {model.endpoint!r}",
-                f"Known: {', '.join(endpoints) or 'none'}.",
-            )
-        if (endpoint.api == "embedded") != (model.weights is not None):
-            raise content.error(
-                ("models", label, "weights"), "needed by embedded models and by no others"
-            )
+    models = {label: _load_model(content, label, endpoints) for label in labels}
     return Catalog(endpoints=endpoints, models=models, personas=_load_personas(personas_folder))
+
+
+def _load_model(content: Content, label: str, endpoints: Mapping[str, Endpoint]) -> Model:
+    where = ("models", label)
+    given: dict[str, Json] = {"label": label, "listed": True, "others": ()}
+    named = content.parts((*where, "endpoint"))
+    if named is None:
+        model = content.record(Model, where, given)
+        _check_endpoint(content, (*where, "endpoint"), model.endpoint, endpoints)
+    else:
+        model = _load_pooled(content, where, given, named, endpoints)
+    if (endpoints[model.endpoint].api == "embedded") != (model.weights is not None):
+        raise content.error((*where, "weights"), "needed by embedded models and by no others")
+    return model
+
+
+def _load_pooled(
+    content: Content,
+    where: Where,
+    given: Mapping[str, Json],
+    named: Sequence[Where],
+    endpoints: Mapping[str, Endpoint],
+) -> Model:
+    """A model whose ``endpoint`` is a list: of names, or of mappings with a name."""
+    if not named:
+        raise content.error((*where, "endpoint"), "name at least one")
+    homes = dict[str, Elsewhere]()
+    for place in named:
+        home = content.record(Elsewhere, place, {}, plain="name")
+        endpoint = _check_endpoint(content, place, home.name, endpoints)
+        if home.name in homes:
+            raise content.error(place, f"{home.name!r} stands there twice")
+        if endpoint.api == "embedded" and len(named) > 1:
+            raise content.error(place, "an embedded endpoint stands alone, not in a list")
+        homes[home.name] = home
+    first = next(iter(homes.values()))
+    settled: dict[str, Json] = {"endpoint": first.name}
+    if all(home.model for home in homes.values()):
+        settled["model"] = first.model
+    model = content.record(Model, where, given, settled=settled)
+    ids = [home.model or model.model for home in homes.values()]
+    prices = [home.price or model.price for home in homes.values()]
+    others = [
+        Elsewhere(name=name, model=id_there, price=price)
+        for name, id_there, price in zip(homes, ids, prices, strict=True)
+    ]
+    return model.model_copy(
+        update={"model": ids[0], "price": prices[0], "others": tuple(others[1:])}
+    )
+
+
+def _check_endpoint(
+    content: Content, where: Where, name: str, endpoints: Mapping[str, Endpoint]
+) -> Endpoint:
+    if name not in endpoints:
+        raise content.error(
+            where, f"no endpoint is called {name!r}", f"Known: {', '.join(endpoints) or 'none'}."
+        )
+    return endpoints[name]
 
 
 def _load_personas(folder: Path) -> dict[str, Persona]:

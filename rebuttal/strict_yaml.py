@@ -84,17 +84,37 @@ class Content:
                 raise self.error((name,), f"no such section (known: {', '.join(known)})")
         return tuple(self._names(name) for name in known)
 
-    def record(self, kind: type[R], where: Where, given: Mapping[str, Json]) -> R:
-        """The entry at ``where`` as a record; ``given`` are fields that the file may not set."""
+    def parts(self, where: Where) -> list[Where] | None:
+        """Where the parts of the list at ``where`` stand; None for what is no list."""
+        value = self._at(where)
+        if not isinstance(value, tuple):
+            return None
+        return [(*where, number) for number in range(len(value))]
+
+    def record(
+        self,
+        kind: type[R],
+        where: Where,
+        given: Mapping[str, Json],
+        *,
+        settled: Mapping[str, Json] | None = None,
+        plain: str = "",
+    ) -> R:
+        """The entry at ``where`` as a record; ``given`` are fields that the file may not set.
+
+        ``settled`` take the place of what it says. A plain text is the field ``plain``, if named.
+        """
         entry = self._at(where)
+        if plain and isinstance(entry, str):
+            entry = {plain: entry}
         if not isinstance(entry, dict):
-            raise self.error(where, "a mapping of fields is needed")
+            raise self.error(where, f"a {'name or a ' if plain else ''}mapping of fields is needed")
         for name in given:
             if name in entry:
                 raise self.error((*where, name), f"no such field (known: {_fields(kind, given)})")
         self._refuse_loose_ends(where)
         try:
-            return kind.model_validate({**entry, **given})
+            return kind.model_validate({**entry, **given, **(settled or {})})
         except ValidationError as exc:
             error = exc.errors(include_url=False)[0]
         known = _fields(_record_at(kind, error["loc"][:-1]), given)
