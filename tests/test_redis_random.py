@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rebuttal.errors import RebuttalError
-from rebuttal.records import Search, Token
+from rebuttal.records import Panel, Search, Seat, Token
 from rebuttal.stores.base import Cost, DebateStore, Purse
 from rebuttal.stores.fallback_store import FallbackStore
 from tests.redis_server import RedisServer
@@ -36,6 +36,7 @@ class Doing:
         if keep_turns > 100:
             self._kinds += [self._tip, self._prune, self._name, self._delete, self._restore]
             self._kinds += [self._spend, self._spend, self._token, self._drop, self._halt]
+            self._kinds += [self._panel, self._no_panel]
 
     def next(self) -> Act:
         if not self._debates:
@@ -102,6 +103,15 @@ class Doing:
         name = self._chance.choice(self._tokens or ["0" * 64])
         return lambda store: store.drop_token(name)
 
+    def _panel(self) -> Act:
+        owner, seat = self._debate(), Seat(persona="cynic", model=f"m{len(self._turns)}")
+        panel = Panel(name=self._debate(), seats=(seat,), chair=seat)
+        return lambda store: store.put_panel(owner, panel)
+
+    def _no_panel(self) -> Act:
+        owner, name = self._debate(), self._debate()
+        return lambda store: store.drop_panel(owner, name)
+
     def _halt(self) -> Act:
         reason = f"r{len(self._turns)}"
         if self._chance.random() < 0.5:
@@ -129,6 +139,7 @@ async def all_that_is_kept(store: DebateStore) -> dict[str, object]:
         "spent": await store.ledger.figures(TODAY),
         "halted": await store.ledger.halted(),
         "tokens": [await store.tokens(f"d{n}", "session") for n in range(20)],
+        "panels": [await store.panels(f"d{n}") for n in range(20)],
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from hashlib import sha256
+from typing import Any
 
 import pytest
 
@@ -41,6 +42,26 @@ async def test_tokens_are_the_owners_own_newest_first(store: DebateStore) -> Non
     assert await store.tokens("ann", "link") == tuple(reversed(links))
     for nobody in ("", "\ud83d", "a\0"):
         assert await store.tokens(nobody, "link") == ()
+
+
+async def test_what_a_program_may_do_is_kept_with_its_token(store: DebateStore) -> None:
+    given: dict[str, Any] = {"kind": "program", "name": "my editor ❤", "powers": ("read", "models")}
+    tokens = [a_token("1", **given), a_token("2", "", operator=True, **given)]
+    plain = a_token("3", kind="program", powers=())
+    for token in (*tokens, plain):
+        await store.add_token(token)
+        assert await store.get_token(token.hash) == token
+    assert await store.tokens("", "program") == (tokens[1],)
+
+
+async def test_everybodys_tokens_of_a_kind_newest_first(store: DebateStore) -> None:
+    there = [a_token(str(n), owner, kind="program") for n, owner in enumerate(("ann", "", "bob"))]
+    for token in (*there, a_token("session")):
+        await store.add_token(token)
+    assert await store.tokens(None, "program") == tuple(reversed(there))
+    await store.drop_token(there[1].hash)
+    assert await store.tokens(None, "program") == (there[2], there[0])
+    assert await store.tokens(None, "link") == ()
 
 
 async def test_a_new_session_ends_the_owners_earlier_one(store: DebateStore) -> None:

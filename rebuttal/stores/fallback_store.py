@@ -11,12 +11,13 @@ from rebuttal.line import line_to
 from rebuttal.records import Debate, FoundPage, Search, Tally, Token, TokenKind, Turn
 from rebuttal.stores.fallback import Fallback, Work
 from rebuttal.stores.fallback_ledger import FallbackLedger
+from rebuttal.stores.fallback_panels import FallbackPanels
 from rebuttal.stores.finding import Whole
 from rebuttal.stores.memory import MemoryStore
 from rebuttal.stores.redis import RedisStore
 
 
-class FallbackStore:
+class FallbackStore(FallbackPanels):
     """DebateStore describes the methods.
 
     While Redis is away they know the debates that this process has used of late, and those that
@@ -26,7 +27,7 @@ class FallbackStore:
     def __init__(self, redis: RedisStore, keep: timedelta) -> None:
         memory = MemoryStore()
         redis.ledger.told = memory.ledger.sums.put
-        self._fallback = Fallback(redis, memory, keep)
+        super().__init__(Fallback(redis, memory, keep))
         self.ledger = FallbackLedger(self._fallback)
 
     @classmethod
@@ -142,7 +143,7 @@ class FallbackStore:
             raise self._unknown("This secret cannot be looked up")
         return token
 
-    async def tokens(self, owner: str, kind: TokenKind) -> tuple[Token, ...]:
+    async def tokens(self, owner: str | None, kind: TokenKind) -> tuple[Token, ...]:
         return await self._fallback.read(lambda store: store.tokens(owner, kind))
 
     async def drop_token(self, hash: str) -> None:

@@ -20,19 +20,21 @@ from rebuttal.stores.finding import (
     tallies_of,
 )
 from rebuttal.stores.memory_ledger import MemoryLedger
+from rebuttal.stores.memory_panels import MemoryPanels
 from rebuttal.stores.memory_shelf import Held, Shelf
 from rebuttal.stores.memory_tokens import MemoryTokens
 from rebuttal.stores.storable import check_storable, check_tree, in_utc, refuse_unstorable
 from rebuttal.words import Wanted, wanted, words
 
 
-class MemoryStore(MemoryTokens):
+class MemoryStore(MemoryTokens, MemoryPanels):
     """DebateStore describes the methods; none of them ever waits."""
 
     problem = "Debates are kept in the memory of this process, and end with it."
 
     def __init__(self, clock: Clock = now) -> None:
-        super().__init__()
+        MemoryTokens.__init__(self)
+        MemoryPanels.__init__(self)
         self.shelf = Shelf()
         self.ledger = MemoryLedger()
         self._clock = clock

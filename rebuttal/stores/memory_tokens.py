@@ -25,9 +25,9 @@ class MemoryTokens:
     async def get_token(self, hash: str) -> Token | None:
         return self._tokens.get(hash)
 
-    async def tokens(self, owner: str, kind: TokenKind) -> tuple[Token, ...]:
+    async def tokens(self, owner: str | None, kind: TokenKind) -> tuple[Token, ...]:
         kept = reversed(self._tokens.values())
-        return tuple(token for token in kept if (token.owner, token.kind) == (owner, kind))
+        return tuple(token for token in kept if token.kind == kind and owner in (None, token.owner))
 
     async def drop_token(self, hash: str) -> None:
         self._tokens.pop(hash, None)

@@ -19,6 +19,7 @@ from rebuttal.stores.redis_connection import RedisAddress
 from rebuttal.stores.redis_database import RedisDatabase, key
 from rebuttal.stores.redis_history import RedisHistory
 from rebuttal.stores.redis_ledger import RedisLedger, Told
+from rebuttal.stores.redis_panels import RedisPanels
 from rebuttal.stores.redis_rows import (
     debate_args,
     flag,
@@ -30,7 +31,7 @@ from rebuttal.stores.redis_rows import (
 from rebuttal.stores.storable import check_storable, check_tree, known
 
 
-class RedisStore(RedisHistory):
+class RedisStore(RedisHistory, RedisPanels):
     """Debates in Redis; DebateStore describes the methods.
 
     Every one raises RedisAway where the server does not answer or takes nothing now.

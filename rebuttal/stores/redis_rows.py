@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rebuttal.errors import StoreError
-from rebuttal.records import Debate, Token, Turn
+from rebuttal.records import Debate, Panel, Token, Turn
 from rebuttal.stores.finding import Place
 from rebuttal.stores.memory_shelf import Held
 from rebuttal.stores.sql_terms import terms_of, terms_of_turn
@@ -113,6 +113,12 @@ def token_of(json: str) -> Token:
     """Raises StoreError for what was tampered with."""
     with _readable():
         return Token.model_validate_json(json)
+
+
+def panel_of(json: str) -> Panel:
+    """Raises StoreError for what was tampered with."""
+    with _readable():
+        return Panel.model_validate_json(json)
 
 
 def flag(value: bool) -> str:

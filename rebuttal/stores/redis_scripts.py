@@ -10,6 +10,8 @@ refuses where it takes no writes, and only then the rest: so nothing is ever hal
     kept            debates by when a turn was kept last        owners      debate -> owner
     gone:ID     it was purged, and must not come back
     token:HASH  JSON    tokens:KIND:OWNER  those of an owner, by when they were made
+                        tokens:KIND        everybody's, likewise
+    panels:OWNER    hash: name -> JSON
     links:ID    tokens that open it                         ends        tokens by when
     sums:DAY:SCOPE:tokens and :money    hash: key -> sum        days        by number
     secret:DAY  halt  seq  born
@@ -61,6 +63,7 @@ local function drop_token(hash)
   call('DEL', at('token', hash))
   call('ZREM', at('ends'), hash)
   call('ZREM', at('tokens', token.kind, token.owner), hash)
+  call('ZREM', at('tokens', token.kind), hash)
   if type(token.debate_id) == 'string' then call('SREM', at('links', token.debate_id), hash) end
 end
 local function forget(debate)
@@ -307,6 +310,7 @@ local seq = call('INCR', at('seq'))
 call('SET', at('token', hash), arg(5))
 if arg(6) ~= '' then call('ZADD', at('ends'), arg(6), hash) end
 call('ZADD', at('tokens', kind, owner), seq, hash)
+call('ZADD', at('tokens', kind), seq, hash)
 if debate ~= '' then call('SADD', at('links', debate), hash) end
 return {'ok'}
 """)
@@ -321,3 +325,18 @@ for _, hash in ipairs(call('ZRANGEBYSCORE', at('ends'), '-inf', '(' .. arg(1))) 
 end
 return {'ok'}
 """)
+
+# owner, name, json
+PUT_PANEL = numbered("""
+done()
+call('HSET', at('panels', arg(1)), arg(2), arg(3))
+return {'ok'}
+""")
+RESTORE_PANEL = numbered("""
+done()
+call('HSETNX', at('panels', arg(1)), arg(2), arg(3))
+return {'ok'}
+""")
+
+# owner, name
+DROP_PANEL = numbered("done() call('HDEL', at('panels', arg(1)), arg(2)) return {'ok'}")

@@ -28,12 +28,15 @@ class RedisTokens(RedisTrees):
         json = await self._read(lambda redis: redis.get(key("token", known(hash))))
         return None if json is None else token_of(json)
 
-    async def tokens(self, owner: str, kind: TokenKind) -> tuple[Token, ...]:
+    async def tokens(self, owner: str | None, kind: TokenKind) -> tuple[Token, ...]:
         if not is_storable(owner):
             return ()
 
         async def work(redis: Client) -> list[str | None]:
-            hashes = await redis.zrevrange(key("tokens", kind, owner), 0, -1)
+            listed = key("tokens", kind) if owner is None else key("tokens", kind, owner)
+            hashes = await redis.zrevrange(listed, 0, -1)
+            if not hashes:
+                return []
             found: list[str | None] = await redis.mget([key("token", h) for h in hashes])
             return found
 

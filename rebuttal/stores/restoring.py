@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from rebuttal.records import now
+from rebuttal.records import Panel, now
 from rebuttal.stores.base import Cost, Purse
 from rebuttal.stores.finding import Whole
 from rebuttal.stores.journal import Journal, Work, Write
@@ -25,6 +25,7 @@ def restore_all(journal: Journal, memory: MemoryStore, own: Sums, keep: timedelt
     works += [_secret(day, secret) for day, secret in memory.ledger.secrets.items()]
     if memory.ledger.reason is not None:
         works.append(_halt(memory.ledger.reason))
+    works += [_panel(owner, panel) for owner, panel in memory.all_panels()]
     works += [_whole(one.whole) for one in sorted(held, key=lambda one: one.seq)]
     journal.replace(lambda write: _is_in(write, debates), works)
 
@@ -43,6 +44,10 @@ def _secret(day: date, secret: bytes) -> Work:
 
 def _halt(reason: str) -> Work:
     return lambda store: store.ledger.halt(reason)
+
+
+def _panel(owner: str, panel: Panel) -> Work:
+    return lambda store: store.restore_panel(owner, panel)
 
 
 def _whole(whole: Whole) -> Work:

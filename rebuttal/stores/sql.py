@@ -22,6 +22,7 @@ from rebuttal.stores.base import no_debate, no_turn, stale
 from rebuttal.stores.sql_database import Database
 from rebuttal.stores.sql_history import SqlHistory, slices
 from rebuttal.stores.sql_ledger import SqlLedger
+from rebuttal.stores.sql_panels import SqlPanels
 from rebuttal.stores.sql_rows import (
     DEBATES,
     TURNS,
@@ -40,7 +41,7 @@ UNSEEN_FOR = timedelta(days=1)
 """How long new debates may take to be kept, all together."""
 
 
-class SqlStore(SqlHistory, SqlTokens):
+class SqlStore(SqlHistory, SqlTokens, SqlPanels):
     """Debates in SQLite or PostgreSQL; DebateStore describes the methods.
 
     An id that is taken is InvalidInput, and so is text that no database keeps.

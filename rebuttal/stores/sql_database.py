@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from rebuttal.errors import InvalidInput, StoreError
 from rebuttal.stores.sql_errors import store_error
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 """The revision of the newest file in migrations/versions."""
 
 WAIT = 5

@@ -9,11 +9,12 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.dialects import postgresql
 
-from rebuttal.records import Debate, Debater, Timings, Token, Turn, Usage, now
-from rebuttal.stores.storable import refuse_unstorable
+from rebuttal.records import Debate, Debater, Panel, Power, Timings, Token, Turn, Usage, now
+from rebuttal.stores.storable import check_storable, refuse_unstorable
 
 _DEBATERS = TypeAdapter(tuple[Debater, ...])
 _NAMES = TypeAdapter(tuple[str, ...])
+_POWERS = TypeAdapter(tuple[Power, ...])
 
 
 class Moment(sa.types.TypeDecorator[datetime]):
@@ -144,8 +145,19 @@ TOKENS = sa.Table(
     sa.Column("debate_id", sa.Text, sa.ForeignKey("debates.id", ondelete="CASCADE")),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("expires_at", Moment),
+    sa.Column("name", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("powers", sa.Text, nullable=False, server_default=sa.text("'[]'")),
+    sa.Column("operator", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("tokens_of_owner", "owner", "kind", "seq"),
     sa.Index("tokens_of_debate", "debate_id"),
+)
+
+PANELS = sa.Table(
+    "panels",
+    METADATA,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("panel", sa.Text, nullable=False),
 )
 
 
@@ -169,14 +181,22 @@ def debate_of(row: sa.Row[Any]) -> Debate:
 def token_row(token: Token) -> dict[str, Any]:
     """Raises InvalidInput for what a database cannot keep."""
     refuse_unstorable(token)
-    return token.model_dump()
+    return {**token.model_dump(), "powers": _POWERS.dump_json(token.powers).decode()}
 
 
 def token_of(row: sa.Row[Any]) -> Token:
     """The token that ``row`` keeps. Raises ValueError where it was tampered with."""
     fields = row._asdict()
     del fields["seq"]
+    fields["powers"] = _POWERS.validate_json(fields["powers"])
     return Token(**fields)
+
+
+def panel_row(owner: str, panel: Panel) -> dict[str, Any]:
+    """Raises InvalidInput for what a database cannot keep."""
+    check_storable("owner", owner)
+    refuse_unstorable(panel)
+    return {"owner": owner, "name": panel.name, "panel": panel.model_dump_json()}
 
 
 def turn_row(debate_id: str, turn: Turn) -> dict[str, Any]:

@@ -40,14 +40,12 @@ class SqlTokens(SqlThreads):
 
         return await self._read(work)
 
-    async def tokens(self, owner: str, kind: TokenKind) -> tuple[Token, ...]:
+    async def tokens(self, owner: str | None, kind: TokenKind) -> tuple[Token, ...]:
         if not is_storable(owner):
             return ()
-        query = (
-            sa.select(TOKENS)
-            .where(TOKENS.c.owner == owner, TOKENS.c.kind == kind)
-            .order_by(TOKENS.c.seq.desc())
-        )
+        query = sa.select(TOKENS).where(TOKENS.c.kind == kind).order_by(TOKENS.c.seq.desc())
+        if owner is not None:
+            query = query.where(TOKENS.c.owner == owner)
         return await self._read(lambda at: tuple(token_of(row) for row in at.execute(query)))
 
     async def drop_token(self, hash: str) -> None:
