@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Concatenate, ParamSpec
+from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
@@ -15,7 +15,8 @@ from rebuttal.cli.chat import Chat, talk
 from rebuttal.cli.fetching import show_progress
 from rebuttal.cli.files import Format, export, import_
 from rebuttal.cli.follow import follow_to_end
-from rebuttal.cli.history import KEEPING
+from rebuttal.cli.history import AT_HOME, KEEPING
+from rebuttal.cli.house import House
 from rebuttal.cli.links import LINKING
 from rebuttal.cli.lists import print_models, print_personas
 from rebuttal.cli.options import (
@@ -27,15 +28,15 @@ from rebuttal.cli.options import (
     parse_seat,
     parse_seats,
 )
+from rebuttal.cli.server import SERVER, OpenApp, at_home, opened
 from rebuttal.cli.stage import Stage
-from rebuttal.cli.terminal import say_problem, stderr, stdout
+from rebuttal.cli.terminal import stderr, stdout
 from rebuttal.cli.till import budget, go_on, halt
 from rebuttal.cli.tree import BRANCHING
 from rebuttal.cli.users import user
 from rebuttal.material import one_line
 from rebuttal.settings import Settings
 
-OpenApp = Callable[[Settings], DebateApp]
 Serve = Callable[[Settings], None]
 P = ParamSpec("P")
 
@@ -60,11 +61,14 @@ Language = Annotated[str, typer.Option(help="The language of the debate.")]
 Seed = Annotated[int | None, typer.Option(help="The same seed lets models repeat themselves.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs and nothing else.")]
 OneSeat = Annotated[str, typer.Argument(metavar="PERSONA:MODEL", help="Who answers.")]
+Plain = Annotated[
+    bool, typer.Option("--plain", help="Only lines of text, also where a screen could be drawn on.")
+]
 Label = Annotated[str, typer.Argument(metavar="NAME", help="The model's name in: rebuttal models")]
 
 
 async def debate(
-    app: DebateApp,
+    app: House,
     topic: Topic,
     seat: Seats = None,
     rounds: Rounds = 3,
@@ -72,18 +76,29 @@ async def debate(
     stance: Stances = None,
     seed: Seed = None,
     as_json: Json = False,
+    plain: Plain = False,
 ) -> int:
     """Let debaters argue about TOPIC, live. Ctrl-C stops; what was said is kept."""
     seats = parse_seats(seat or (), stance or (), app.catalog)
     debate_id = await app.start(topic, seats, rounds=rounds, language=language, seed=seed)
-    return await follow_to_end(app, debate_id, None, as_json)
+    return await follow_to_end(app, debate_id, None, as_json, plain)
 
 
-async def resume(app: DebateApp, debate_id: DebateId, as_json: Json = False) -> int:
+async def resume(
+    app: House, debate_id: DebateId, as_json: Json = False, plain: Plain = False
+) -> int:
     """Go on with a debate that was stopped or interrupted."""
     after = (await app.debate(debate_id)).tip
     await app.resume(debate_id)
-    return await follow_to_end(app, debate_id, after, as_json)
+    return await follow_to_end(app, debate_id, after, as_json, plain)
+
+
+async def stop(app: House, debate_id: DebateId) -> int:
+    """Stop a debate that runs at a server; what was said is kept."""
+    await app.stop(debate_id)
+    state = await app.state(debate_id)
+    stdout().print(f"It is {state}. To go on: rebuttal resume {debate_id}", soft_wrap=True)
+    return DONE
 
 
 def chat(open_app: OpenApp, settings: Settings, seat: str) -> int:
@@ -97,7 +112,7 @@ def chat(open_app: OpenApp, settings: Settings, seat: str) -> int:
             runner.run(app.close())
 
 
-async def models(app: DebateApp, as_json: Json = False) -> int:
+async def models(app: House, as_json: Json = False) -> int:
     """List the models and whether each can be used now."""
     states = await app.models()
     if as_json:
@@ -107,7 +122,7 @@ async def models(app: DebateApp, as_json: Json = False) -> int:
     return DONE
 
 
-async def personas(app: DebateApp, as_json: Json = False) -> int:
+async def personas(app: House, as_json: Json = False) -> int:
     """List the personas that can be seated."""
     there = app.catalog.personas.values()
     if as_json:
@@ -117,14 +132,14 @@ async def personas(app: DebateApp, as_json: Json = False) -> int:
     return DONE
 
 
-async def pull(app: DebateApp, name: Label) -> int:
+async def pull(app: House, name: Label) -> int:
     """Fetch a model's weights: the built-in model's, or one of an Ollama server."""
     await show_progress(app.pull(name), stderr())
     stdout().print(f"{one_line(name)} is here.")
     return DONE
 
 
-async def show(app: DebateApp, debate_id: DebateId, format: Format = "txt") -> int:
+async def show(app: House, debate_id: DebateId, format: Format = "txt") -> int:
     """Print a whole debate."""
     sys.stdout.write(await app.export(debate_id, format))
     return DONE
@@ -134,21 +149,24 @@ def terminal(serve: Serve, open_app: OpenApp = DebateApp) -> typer.Typer:
     """The whole command line. ``serve`` opens the page and returns when it is closed."""
     typed = _typer(help="Language models argue, live, on your own machine.")
     typed.command("serve")(_serve_command(serve))
-    typed.command("debate")(_command(debate, open_app))
+    typed.command("debate")(_anywhere(debate, open_app))
     # An id may begin with a dash, which is then no option.
-    typed.command("resume", context_settings=_IDS)(_command(resume, open_app))
+    typed.command("resume", context_settings=_IDS)(_anywhere(resume, open_app, seats=False))
+    typed.command("stop", context_settings=_IDS)(_anywhere(stop, open_app, seats=False))
     typed.command("chat")(_chat_command(open_app))
-    typed.command("models")(_command(models, open_app))
-    typed.command("personas")(_command(personas, open_app))
-    typed.command("pull")(_command(pull, open_app))
-    for name, work in KEEPING.items():
-        options = {**PROFILE, **SETTINGS}
-        typed.command(name, context_settings=_IDS)(_command(work, open_app, options))
-    typed.command("show", context_settings=_IDS)(_command(show, open_app))
-    typed.command("export", context_settings=_IDS)(_command(export, open_app))
+    typed.command("models")(_anywhere(models, open_app, seats=False))
+    typed.command("personas")(_anywhere(personas, open_app))
+    typed.command("pull")(_anywhere(pull, open_app, seats=False))
+    kept = {**PROFILE, **SETTINGS}
+    for name, find in KEEPING.items():
+        typed.command(name, context_settings=_IDS)(_anywhere(find, open_app, kept, seats=False))
+    for name, work in AT_HOME.items():
+        typed.command(name, context_settings=_IDS)(_command(work, open_app, kept))
+    typed.command("show", context_settings=_IDS)(_anywhere(show, open_app, seats=False))
+    typed.command("export", context_settings=_IDS)(_anywhere(export, open_app, seats=False))
     typed.command("import")(_command(import_, open_app))
-    for name, work in BRANCHING.items():
-        typed.command(name, context_settings=_IDS)(_command(work, open_app))
+    for name, act in BRANCHING.items():
+        typed.command(name, context_settings=_IDS)(_anywhere(act, open_app))
     for name, work in LINKING.items():
         options = {**PROFILE, **SETTINGS}
         typed.command(name, context_settings=_IDS)(_command(work, open_app, options))
@@ -204,18 +222,35 @@ def _command(
     """A command that runs ``work`` with an app of its own."""
 
     async def whole(settings: Settings, *args: P.args, **kwargs: P.kwargs) -> int:
-        app = open_app(settings)
-        try:
+        async with at_home(open_app, settings) as app:
             return await work(app, *args, **kwargs)
-        finally:
-            if app.storage_problem:
-                say_problem(app.storage_problem)
-            await app.close()
 
     def run(settings: Settings, *args: P.args, **kwargs: P.kwargs) -> int:
         return asyncio.run(whole(settings, *args, **kwargs))
 
     return as_command(run, work, options)
+
+
+def _anywhere(
+    work: Callable[..., Awaitable[int]],
+    open_app: OpenApp,
+    options: Mapping[str, object] = SETTINGS,
+    *,
+    seats: bool = True,
+) -> Callable[..., None]:
+    """A command that runs ``work`` with a House: an app of its own, or what is at --server.
+
+    ``seats``: it asks what can be seated.
+    """
+
+    async def whole(settings: Settings, server: str | None, **given: Any) -> int:
+        async with opened(open_app, settings, server, seats=seats) as app:
+            return await work(app, **given)
+
+    def run(settings: Settings, server: str | None = None, **given: Any) -> int:
+        return asyncio.run(whole(settings, server, **given))
+
+    return as_command(run, work, options, SERVER)
 
 
 async def _opened(open_app: OpenApp, settings: Settings) -> DebateApp:

@@ -11,6 +11,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from rebuttal.app import DebateApp, ExportFormat
+from rebuttal.cli.house import House
 from rebuttal.cli.options import DONE
 from rebuttal.cli.terminal import stderr, stdout
 from rebuttal.errors import InvalidInput
@@ -31,12 +32,14 @@ Source = Annotated[
 
 
 async def export(
-    app: DebateApp, debate_id: OneId = None, format: Format = "md", to: To = None, all: All = None
+    app: House, debate_id: OneId = None, format: Format = "md", to: To = None, all: All = None
 ) -> int:
     """Write one debate as a document, or all of them as a zip."""
     if (debate_id is None) == (all is None):
         raise InvalidInput("What shall be exported?", "Name one ID, or write --all FILE.zip.")
     if all is not None:
+        if not isinstance(app, DebateApp):
+            raise InvalidInput("--all does not go with --server.", "Export them one by one.")
         async with aclosing(app.files.export_all()) as pieces:
             await _write(all, pieces)
         stderr().print(f"Every debate is in {all.name}.", soft_wrap=True)

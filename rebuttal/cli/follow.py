@@ -6,7 +6,7 @@ import asyncio
 from contextlib import aclosing
 from typing import Protocol
 
-from rebuttal.app import DebateApp
+from rebuttal.cli.house import House
 from rebuttal.cli.json_lines import JsonLines
 from rebuttal.cli.options import DONE, FAILED, STOPPED
 from rebuttal.cli.stage import Stage
@@ -27,7 +27,7 @@ Rest = DebateFinished | DebatePaused
 """How a debate came to rest."""
 
 
-async def follow(app: DebateApp, debate_id: str, after: str | None, show: Show) -> Rest:
+async def follow(app: House, debate_id: str, after: str | None, show: Show) -> Rest:
     """Show what comes behind the turn ``after`` until the debate rests.
 
     When the task is cancelled, which is what Ctrl-C does, the debate is stopped, so that the
@@ -43,14 +43,16 @@ async def follow(app: DebateApp, debate_id: str, after: str | None, show: Show) 
         show.end()
 
 
-async def follow_to_end(app: DebateApp, debate_id: str, after: str | None, as_json: bool) -> int:
+async def follow_to_end(
+    app: House, debate_id: str, after: str | None, as_json: bool, plain: bool = False
+) -> int:
     """Show the debate behind the turn ``after`` on stdout until it rests; the exit code."""
     show: Show = JsonLines() if as_json else Stage(stdout(), stderr())
     show.begin(await app.debate(debate_id))
     return exit_code(await follow(app, debate_id, after, show), debate_id)
 
 
-async def _watch(app: DebateApp, debate_id: str, after: str | None, show: Show) -> Rest:
+async def _watch(app: House, debate_id: str, after: str | None, show: Show) -> Rest:
     async with aclosing(app.watch(debate_id, after)) as batches:
         async for batch in batches:
             for event in batch:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from rebuttal.app import DebateApp
+from rebuttal.cli.house import House
 from rebuttal.cli.lists import print_debates, table
 from rebuttal.cli.options import DONE
 from rebuttal.cli.terminal import stderr, stdout
@@ -37,7 +38,7 @@ Copy = Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")]
 Backup = Annotated[Path, typer.Argument(metavar="FILE", help="What rebuttal backup wrote.")]
 
 
-async def list_debates(app: DebateApp, limit: Limit = 20) -> int:
+async def list_debates(app: House, limit: Limit = 20) -> int:
     """List the newest debates, pinned ones first."""
     _print(
         app, await _find(app, Search(), limit), "Nothing is kept yet. Begin with: rebuttal debate"
@@ -46,7 +47,7 @@ async def list_debates(app: DebateApp, limit: Limit = 20) -> int:
 
 
 async def search(
-    app: DebateApp,
+    app: House,
     words: Words,
     model: OfModel = None,
     persona: OfPersona = None,
@@ -71,19 +72,19 @@ async def search(
     return DONE
 
 
-async def rename(app: DebateApp, debate_id: DebateId, title: Title) -> int:
+async def rename(app: House, debate_id: DebateId, title: Title) -> int:
     """Call a debate TITLE in lists."""
     await app.history.rename(debate_id, title)
     return DONE
 
 
-async def pin(app: DebateApp, debate_id: DebateId, off: Unpin = False) -> int:
+async def pin(app: House, debate_id: DebateId, off: Unpin = False) -> int:
     """Keep a debate above the others in lists."""
     await app.history.pin(debate_id, not off)
     return DONE
 
 
-async def delete(app: DebateApp, debate_ids: DebateIds) -> int:
+async def delete(app: House, debate_ids: DebateIds) -> int:
     """Delete debates; for ten minutes, undelete brings them back."""
     await app.history.delete(debate_ids)
     ids = " ".join(debate_ids)
@@ -91,7 +92,7 @@ async def delete(app: DebateApp, debate_ids: DebateIds) -> int:
     return DONE
 
 
-async def undelete(app: DebateApp, debate_ids: DebateIds) -> int:
+async def undelete(app: House, debate_ids: DebateIds) -> int:
     """Bring back debates that were deleted."""
     await app.history.undelete(debate_ids)
     return DONE
@@ -137,14 +138,17 @@ KEEPING: dict[str, Callable[..., Awaitable[int]]] = {
     "pin": pin,
     "delete": delete,
     "undelete": undelete,
+}
+"""The commands, by their names."""
+AT_HOME: dict[str, Callable[..., Awaitable[int]]] = {
     "purge": purge,
     "backup": backup,
     "restore": restore,
 }
-"""The commands, by their names."""
+"""Those that are about the store of this machine."""
 
 
-async def _find(app: DebateApp, looked_for: Search, limit: int) -> list[Found]:
+async def _find(app: House, looked_for: Search, limit: int) -> list[Found]:
     found: list[Found] = []
     more: str | None = None
     while len(found) < limit:
@@ -156,7 +160,7 @@ async def _find(app: DebateApp, looked_for: Search, limit: int) -> list[Found]:
     return found
 
 
-def _print(app: DebateApp, found: Sequence[Found], without: str) -> None:
+def _print(app: House, found: Sequence[Found], without: str) -> None:
     """Or, where there are none, say ``without``."""
     speaking = app.history.speaking()
 

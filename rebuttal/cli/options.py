@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -59,21 +60,26 @@ PAGE_SETTINGS = {
 }
 """Settings that are options where the page is served."""
 
+NOTHING: Mapping[str, object] = MappingProxyType({})
+
 
 def as_command(
     call: Callable[..., int],
     described: Callable[..., object],
     settings: Mapping[str, object] = SETTINGS,
+    further: Mapping[str, object] = NOTHING,
 ) -> Callable[..., None]:
     """A command with the words and options of ``described`` (but its first), and ``settings``.
 
-    It runs ``call`` with the Settings and those options, and ends with the exit code that comes
-    back: FAILED, with its words on stderr, for an error of ours, and STOPPED for Ctrl-C.
+    It runs ``call`` with the Settings and those options, and with ``further`` ones, and ends with
+    the exit code that comes back: FAILED, with its words on stderr, for an error of ours, and
+    STOPPED for Ctrl-C.
     """
 
     def command(**given: Any) -> None:
         chosen = {name: given.pop(name) for name in settings}
         try:
+            _check_place(given.get("server"), chosen)
             code = call(load_settings(**chosen), **given)
         except RebuttalError as error:
             say_error(error)
@@ -87,12 +93,22 @@ def as_command(
     own = list(inspect.signature(described).parameters.values())[1:]
     parameters = [
         *(p.replace(annotation=hints[p.name], kind=kind) for p in own),
-        *(inspect.Parameter(n, kind, default=None, annotation=a) for n, a in settings.items()),
+        *(
+            inspect.Parameter(name, kind, default=None, annotation=annotation)
+            for name, annotation in {**further, **settings}.items()
+        ),
     ]
     command.__doc__ = described.__doc__
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return command
+
+
+def _check_place(server: str | None, chosen: Mapping[str, object]) -> None:
+    """Refuse settings of this machine for what is done at a server, which has its own."""
+    useless = next((name for name, value in chosen.items() if value is not None), None)
+    if server is not None and useless:
+        raise InvalidInput(f"--{useless} does not go with --server.", "The server has its own.")
 
 
 def default_model(catalog: Catalog) -> str:

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rebuttal.app import DebateApp
 from rebuttal.branches import gist, other_weights, rows
 from rebuttal.cli.follow import follow_to_end
+from rebuttal.cli.house import House
 from rebuttal.cli.options import DONE, parse_seat, parse_seats
 from rebuttal.cli.stage import style_of
 from rebuttal.cli.terminal import stderr, stdout
@@ -55,7 +55,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs and 
 Other = Annotated[str, typer.Argument(metavar="OTHER", help="Another debate's id.")]
 
 
-async def tree(app: DebateApp, debate_id: DebateId) -> int:
+async def tree(app: House, debate_id: DebateId) -> int:
     """Print which turns have which continuations. Numbers are those of the main line."""
     origin, turns = await app.origin(debate_id), await app.tree(debate_id)
     _print_tree(origin, turns, stdout())
@@ -63,7 +63,7 @@ async def tree(app: DebateApp, debate_id: DebateId) -> int:
 
 
 async def branch(
-    app: DebateApp,
+    app: House,
     debate_id: DebateId,
     turn: TurnRef,
     seat: Seats = None,
@@ -78,7 +78,7 @@ async def branch(
     return await follow_to_end(app, debate_id, after.id, as_json)
 
 
-async def fresh(app: DebateApp, debate_id: DebateId, turn: TurnRef, as_json: Json = False) -> int:
+async def fresh(app: House, debate_id: DebateId, turn: TurnRef, as_json: Json = False) -> int:
     """Have a turn spoken anew and go on from there."""
     old = await _turn(app, debate_id, turn)
     await app.regenerate(debate_id, old.id)
@@ -86,7 +86,7 @@ async def fresh(app: DebateApp, debate_id: DebateId, turn: TurnRef, as_json: Jso
 
 
 async def edit(
-    app: DebateApp, debate_id: DebateId, turn: TurnRef, text: Words, as_json: Json = False
+    app: House, debate_id: DebateId, turn: TurnRef, text: Words, as_json: Json = False
 ) -> int:
     """Put a turn into other words and go on from there."""
     old = await _turn(app, debate_id, turn)
@@ -94,20 +94,20 @@ async def edit(
     return await follow_to_end(app, debate_id, old.parent_id, as_json)
 
 
-async def choose(app: DebateApp, debate_id: DebateId, turn: TurnRef) -> int:
+async def choose(app: House, debate_id: DebateId, turn: TurnRef) -> int:
     """Make the line through a turn the main line."""
     await app.choose(debate_id, (await _turn(app, debate_id, turn)).id)
     return await tree(app, debate_id)
 
 
-async def prune(app: DebateApp, debate_id: DebateId, turn: TurnRef) -> int:
+async def prune(app: House, debate_id: DebateId, turn: TurnRef) -> int:
     """Delete a turn and all that follow it, for good."""
     await app.prune(debate_id, (await _turn(app, debate_id, turn)).id)
     return await tree(app, debate_id)
 
 
 async def rerun(
-    app: DebateApp,
+    app: House,
     debate_id: DebateId,
     topic: Same = None,
     seat: Changed = None,
@@ -130,7 +130,7 @@ async def rerun(
     return ended
 
 
-async def compare(app: DebateApp, debate_id: DebateId, other: Other) -> int:
+async def compare(app: House, debate_id: DebateId, other: Other) -> int:
     """Print the main lines of two debates turn by turn."""
     debates = [await app.origin(one) for one in (debate_id, other)]
     trees = [await app.tree(one) for one in (debate_id, other)]
@@ -160,7 +160,7 @@ BRANCHING: dict[str, Any] = {
 """The commands by their names."""
 
 
-async def _turn(app: DebateApp, debate_id: str, reference: str) -> Turn:
+async def _turn(app: House, debate_id: str, reference: str) -> Turn:
     """By its number on the main line, the topic being 0, or by the beginning of its id."""
     turns, line = await app.tree(debate_id), await app.transcript(debate_id)
     if reference.isdecimal() and int(reference) < len(line):
@@ -172,7 +172,7 @@ async def _turn(app: DebateApp, debate_id: str, reference: str) -> Turn:
     raise InvalidInput(f"{one_line(reference, 60)!r} {problem}.", f"See: rebuttal tree {debate_id}")
 
 
-def _changed(texts: Sequence[str], origin: Debate, app: DebateApp) -> dict[str, Seat]:
+def _changed(texts: Sequence[str], origin: Debate, app: House) -> dict[str, Seat]:
     changed = {}
     for text in texts:
         number, equals, seat = text.partition("=")
