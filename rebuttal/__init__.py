@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rebuttal.records import Debate, Debater, Persona, Seat, Turn
     from rebuttal.settings import Settings, load_settings
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Debate",
     "DebateApp",

@@ -22,8 +22,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from rebuttal.errors import InvalidInput
 from rebuttal.redaction import learn
 
-HOME = Path(__file__).resolve().parent.parent
-"""The checkout (or the installed package's parent): models.yaml and personas/ lie here."""
+_PACKAGE = Path(__file__).resolve().parent
+HOME = _PACKAGE if (_PACKAGE / "models.yaml").is_file() else _PACKAGE.parent
+"""Where models.yaml and personas/ lie: beside the package in a checkout, in it once installed."""
 
 OPTIONS = ("profile", "host", "port", "share", "auth", "models", "personas", "data")
 """The settings that are also options of the command line."""
