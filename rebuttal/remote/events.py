@@ -10,7 +10,7 @@ from typing import Annotated
 from httpx_sse import EventSource, SSEError
 from pydantic import Field, TypeAdapter
 
-from rebuttal.errors import RebuttalError, ServerFailed, StoreError, Unreachable
+from rebuttal.errors import Busy, RebuttalError, ServerFailed, StoreError, Unreachable
 from rebuttal.events import DebateEvent
 from rebuttal.remote.problems import foreign, problem
 from rebuttal.remote.wire import Wire, parse, path_of
@@ -67,7 +67,10 @@ async def _batch(
 async def _read(
     wire: Wire, debate_id: str, after: str | None, waiting: asyncio.Queue[DebateEvent]
 ) -> None:
-    """Read until cancelled; what was missed while there was no connection is sent again there."""
+    """Read until cancelled; what was missed while there was no connection is sent then.
+
+    A connection that is lost before anything came is not made again.
+    """
     seen, tries = "", 0
     while True:
         lost: RebuttalError = Unreachable(
@@ -79,9 +82,9 @@ async def _read(
                 async for place, event in events:
                     await waiting.put(event)
                     seen, tries = place, 0
-        except (Unreachable, ServerFailed, StoreError) as error:
+        except (Unreachable, ServerFailed, StoreError, Busy) as error:
             lost = error
-        if tries == len(PAUSES):
+        if tries == len(PAUSES) or not seen:
             raise lost
         await asyncio.sleep(PAUSES[tries])
         tries += 1

@@ -10,12 +10,14 @@ from rebuttal.errors import (
     BudgetSpent,
     Busy,
     InvalidInput,
+    ModelError,
     NotAllowed,
     NotFound,
     RebuttalError,
     ServerFailed,
     StaleTip,
     StoreError,
+    WeightsError,
 )
 from rebuttal.material import clean, one_line
 
@@ -25,42 +27,33 @@ TOKEN_HINT = (
     "Set REBUTTAL_TOKEN to a token; whoever runs it makes one with: rebuttal token make NAME"
 )
 
-_BY_NAME: dict[str, type[RebuttalError]] = {
-    kind.__name__.casefold(): kind
-    for kind in (BudgetSpent, InvalidInput, NotAllowed, NotFound, StaleTip, StoreError)
+_BY_KIND: dict[str, type[RebuttalError]] = {
+    "broken": ServerFailed,
+    "budget-spent": BudgetSpent,
+    "model-error": ModelError,
+    "not-allowed": NotAllowed,
+    "not-found": NotFound,
+    "stale-tip": StaleTip,
+    "store-error": StoreError,
+    "unknown-caller": NotAllowed,
+    "weights-error": WeightsError,
 }
-_BY_STATUS: dict[int, type[RebuttalError]] = {
-    400: InvalidInput,
-    401: NotAllowed,
-    403: NotAllowed,
-    404: NotFound,
-    409: StaleTip,
-    413: InvalidInput,
-    422: InvalidInput,
-    503: StoreError,
-}
+"""By the end of a problem's ``type``; what else it has of these is an input that cannot be."""
 
 
 def problem(status: int, body: bytes, retry_after: str = "") -> RebuttalError:
     """The error, in the words of the other side where it has any."""
     said = _fields(body)
-    hint = _text(said, "hint")
-    message = _text(said, "title") or _text(said, "message")
-    if not message or status == 422:
-        message = _text(said, "detail") or message
-    if status == 401:
-        hint = TOKEN_HINT
-    named = _BY_NAME.get(_text(said, "type").rpartition("/")[2].replace("-", "").casefold())
-    if status == 429 and named is None:
-        return Busy(message or "It has too much to do.", hint, _seconds(retry_after))
-    kind = named or _BY_STATUS.get(status)
-    if message and kind:
-        return kind(message, hint)
-    if message and said:
-        return ServerFailed(message, hint)
-    if status >= 500:
-        return ServerFailed(f"The server failed (HTTP {status}).", "Its log says why.")
-    return foreign(f"HTTP {status}")
+    kind = _text(said, "type").rpartition("/")[2]
+    message = _text(said, "detail") or _text(said, "title")
+    hint = TOKEN_HINT if status == 401 else _text(said, "hint")
+    if not (kind and message):
+        if status >= 500:
+            return ServerFailed(f"The server failed (HTTP {status}).", "Its log says why.")
+        return foreign(f"HTTP {status}")
+    if kind == "busy":
+        return Busy(message, hint, _seconds(retry_after))
+    return _BY_KIND.get(kind, InvalidInput)(message, hint)
 
 
 def foreign(what: str) -> BrokenAnswer:
