@@ -45,6 +45,8 @@ class Chunk:
     last chunk of a stream, and only that one, carries ``finish``, and with it, where something cut
     the answer, the ``problem``. ``usage`` comes with the last chunk, and so far as it is known with
     earlier ones from servers that count as they go.
+
+    Where several endpoints have a model, ``endpoint`` is the one that is asked from here on.
     """
 
     text: str = ""
@@ -54,6 +56,7 @@ class Chunk:
     finish: Finish | None = None
     usage: Usage | None = None
     problem: ModelError | None = None
+    endpoint: str = ""
 
 
 class ChatModel(Protocol):

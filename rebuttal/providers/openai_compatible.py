@@ -22,6 +22,7 @@ from rebuttal.providers.openai_connection import (
     translate,
 )
 from rebuttal.providers.refusals import refuses_roles
+from rebuttal.providers.retries import patience
 from rebuttal.providers.upstream import RESUME, Upstream
 from rebuttal.providers.wire import Answer, request_body, without_system
 
@@ -95,15 +96,14 @@ class OpenAICompatible:
 
     def _pause(self, problem: ModelError, tries: int) -> tuple[float | None, str]:
         """Seconds until the next try and the words for it; None where there is to be none."""
-        if not problem.worth_retrying or tries >= self.limits.retries:
-            return None, ""
-        asked = problem.retry_after if isinstance(problem, RateLimited) else None
-        if asked is None:
-            what = self.upstream.bare(problem.message)
-            return 2.0**tries, f"trying again in {2**tries} s: {what}"
-        if asked > self.limits.longest_wait:
-            return None, ""
-        return asked, f"waiting {max(1, math.ceil(asked))} s, asked by the server"
+        wait = patience(problem, tries, self.limits)
+        if (
+            wait is not None
+            and isinstance(problem, RateLimited)
+            and problem.retry_after is not None
+        ):
+            return wait, f"waiting {max(1, math.ceil(wait))} s, asked by the server"
+        return wait, f"trying again in {2**tries} s: {self.upstream.bare(problem.message)}"
 
     async def _attempt(
         self, messages: Sequence[Message], options: Options, ends: float
