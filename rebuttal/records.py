@@ -55,6 +55,8 @@ class Visitor(Record):
     """The network address that limits count beside the owner; empty where there is none."""
     name: Annotated[str, Field(max_length=90)] = ""
     """What somebody who signed in is called. For show alone: it may change, and change hands."""
+    mark: Annotated[str, Field(max_length=64)] = ""
+    """Of somebody who signed in with a password: another one after each change of it."""
     operator: bool = False
     """Whoever runs this Rebuttal: sees every debate and is not limited."""
     powers: tuple[Power, ...] | None = None
@@ -260,6 +262,8 @@ class Token(Record):
     name: Annotated[str, Field(max_length=60)] = ""
     powers: tuple[Power, ...] = ()
     operator: bool = False
+    mark: Annotated[str, Field(max_length=64)] = ""
+    """Of whoever made it, see ``Visitor``."""
     created_at: datetime
     expires_at: datetime | None = None
 

@@ -45,7 +45,12 @@ async def test_tokens_are_the_owners_own_newest_first(store: DebateStore) -> Non
 
 
 async def test_what_a_program_may_do_is_kept_with_its_token(store: DebateStore) -> None:
-    given: dict[str, Any] = {"kind": "program", "name": "my editor ❤", "powers": ("read", "models")}
+    given: dict[str, Any] = {
+        "kind": "program",
+        "name": "my editor ❤",
+        "powers": ("read", "models"),
+        "mark": "0f",
+    }
     tokens = [a_token("1", **given), a_token("2", "", operator=True, **given)]
     plain = a_token("3", kind="program", powers=())
     for token in (*tokens, plain):

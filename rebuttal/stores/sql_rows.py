@@ -148,6 +148,7 @@ TOKENS = sa.Table(
     sa.Column("name", sa.Text, nullable=False, server_default=sa.text("''")),
     sa.Column("powers", sa.Text, nullable=False, server_default=sa.text("'[]'")),
     sa.Column("operator", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("mark", sa.Text, nullable=False, server_default=sa.text("''")),
     sa.Index("tokens_of_owner", "owner", "kind", "seq"),
     sa.Index("tokens_of_debate", "debate_id"),
 )

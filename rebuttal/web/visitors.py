@@ -114,10 +114,21 @@ class Visitors:
         gives = opens and (ticket is None or age > RENEWED_AFTER)
         owner, name = (session.owner, session.name) if session else (f"c:{held.id}", "")
         return Identity(
-            Visitor(owner=owner, network=network, name=name),
+            Visitor(owner=owner, network=network, name=name, mark=session.mark if session else ""),
             self._header(held, scope) if gives else None,
             self._keys(session),
         )
+
+    def admits(self, visitor: Visitor) -> bool:
+        """Whether somebody of whom a token speaks may come in here still.
+
+        A user who was removed, or has another password since, may not; where one has to sign in,
+        nobody may whom only a cookie knew.
+        """
+        if visitor.operator or self.users is None:
+            return True
+        kind, _, name = visitor.owner.partition(":")
+        return kind == "u" and self.users.mark(name) == visitor.mark
 
     def ticket(self, scope: Scope) -> Ticket | None:
         """What the request's cookie says, if there is one that holds."""

@@ -15,6 +15,7 @@ _OF_TOKENS: tuple[Callable[[], sa.Column[Any]], ...] = (
     lambda: sa.Column("name", sa.Text, nullable=False, server_default=sa.text("''")),
     lambda: sa.Column("powers", sa.Text, nullable=False, server_default=sa.text("'[]'")),
     lambda: sa.Column("operator", sa.Boolean, nullable=False, server_default=sa.false()),
+    lambda: sa.Column("mark", sa.Text, nullable=False, server_default=sa.text("''")),
 )
 
 
