@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 NEEDS_CHROMIUM = [
@@ -20,6 +20,10 @@ _ARGUMENTS = [
     *("--no-sandbox", "--headless=new", "--disable-gpu", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--no-first-run"),
 ]
+
+PATIENCE = 20_000
+"""Milliseconds that a page may take for what a test expects: the machine may be busy."""
+expect.set_options(timeout=PATIENCE)
 
 
 @contextmanager
