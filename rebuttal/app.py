@@ -123,7 +123,7 @@ class DebateApp:
         """Whole histories as a zip, and what comes in as a file."""
         self.tokens = Tokens(self._access)
         """Tokens for programs."""
-        self.panels = Panels(self._access)
+        self.panels = Panels(self._access, self)
         """Tables that are kept under a name."""
         self.completions = Completions(self._speakers, self._opened_hall)
         """Answers outside of any debate."""
@@ -164,18 +164,22 @@ class DebateApp:
         rounds: int = 3,
         language: str = "English",
         seed: int | None = None,
+        context: str = "",
         request: str | None = None,
         keys: Mapping[str, str] | None = None,
+        run: bool = True,
         visitor: Visitor = OPERATOR,
     ) -> str:
-        """Begin a debate and return its id; it runs on its own from here.
+        """Begin a debate and return its id; it runs on its own from here, or from ``resume``.
 
-        Two starts of a visitor with the same ``request`` (any unguessable text) are one debate.
+        ``context`` is a note behind the topic that all hear. Two starts of a visitor with the same
+        ``request`` (any unguessable text) are one debate.
         ``keys``, by endpoint, are the visitor's own: kept in memory for this debate alone. Raises
         InvalidInput, NotFound or NotAllowed for what cannot be, Busy or BudgetSpent where a limit
         is reached, StoreError where it cannot be kept.
         """
-        wish = Wish(topic, tuple(seats), rounds, language, seed, dict(keys or {}))
+        own, note = dict(keys or {}), context.strip()
+        wish = Wish(topic, tuple(seats), rounds, language, seed, own, note, run)
         return await self._starts.start(wish, request, visitor)
 
     async def say(
@@ -218,21 +222,38 @@ class DebateApp:
             await live.do(Resume(visitor=visitor))
 
     async def watch(
-        self, debate_id: str, after: str | None = None, *, visitor: Visitor = OPERATOR
+        self,
+        debate_id: str,
+        after: str | None = None,
+        *,
+        again: bool = False,
+        visitor: Visitor = OPERATOR,
     ) -> AsyncGenerator[list[DebateEvent], None]:
         """What has been said (from the turn behind ``after``), then what follows, as it happens.
 
         Yields batches at most every 0.1 s with the deltas of one turn merged into one, and an empty
         batch at least every 0.5 s. A watcher that comes in mid-turn first gets TurnStarted and the
         turn so far as one TurnDelta. After DebatePaused or DebateFinished the stream goes on (a
-        resume may follow) until the watcher leaves. Raises NotFound.
+        resume may follow) until the watcher leaves. ``again``: by somebody who is counted already.
+        Raises NotFound.
         """
         async with (
             self._open_to_read(debate_id, visitor) as live,
-            aclosing(live.watch(after, reads=bool(visitor.reads))) as batches,
+            aclosing(live.watch(after, reads=bool(visitor.reads), again=again)) as batches,
         ):
             async for batch in batches:
                 yield [self._rights.event(visitor, event) for event in batch]
+
+    async def watchers(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> int:
+        """How many watch it through this process, readers of links included. Raises NotFound."""
+        async with self._open(debate_id, visitor) as live:
+            return live.audience
+
+    async def look_in(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> None:
+        """Watch it for a moment: who asks again and again keeps it running. Raises NotFound."""
+        async with self._open_to_read(debate_id, visitor) as live:
+            if not visitor.reads:
+                live.look_in()
 
     async def debate(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> Debate:
         """The debate with those who sit at its table now. Raises NotFound."""
@@ -443,6 +464,7 @@ class DebateApp:
         """Stop every debate, unload every model, close the store."""
         if self._live:
             await self._live.close()
+        await self.completions.close()
         await self._bus.close()
         self._own_keys.close()
         await self._models.close()

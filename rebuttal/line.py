@@ -17,6 +17,17 @@ def seated(debate: Debate, line: Sequence[Turn]) -> Debate:
     return debate
 
 
+def table_at(line: Sequence[Turn]) -> int:
+    """Where in it the present table sat down."""
+    return next((at for at in range(len(line) - 1, -1, -1) if line[at].debaters), 0)
+
+
+def is_chaired(debate: Debate, line: Sequence[Turn]) -> bool:
+    """Whether a single seat sits there, behind a debate of others, which it speaks about."""
+    (first, *others), before = seated(debate, line).debaters, line[: table_at(line)]
+    return not others and any(not one.from_user and one.speaker != first.seat for one in before)
+
+
 def cast(debate: Debate, turns: Sequence[Turn]) -> dict[str, Debater]:
     """Everybody who ever sat at the table in these turns, by seat; a later one at a seat counts.
 
@@ -33,7 +44,7 @@ def next_debater(debate: Debate, line: Sequence[Turn]) -> Debater | None:
     one that spoke last; None when all that was bought has been said. A new table owes nothing of
     what was bought before it.
     """
-    counted = line[_table_at(line) :]
+    counted = line[table_at(line) :]
     bought = sum(turn.rounds for turn in counted if turn.from_user)
     spoken = Counter(turn.speaker for turn in counted)
     owed = [one for one in seated(debate, line).debaters if spoken[one.seat] < bought]
@@ -43,7 +54,7 @@ def next_debater(debate: Debate, line: Sequence[Turn]) -> Debater | None:
 
 def turns_owed(debate: Debate, line: Sequence[Turn]) -> int:
     """Turns that are bought and not spoken."""
-    counted = line[_table_at(line) :]
+    counted = line[table_at(line) :]
     bought = sum(turn.rounds for turn in counted if turn.from_user)
     spoken = Counter(turn.speaker for turn in counted)
     return sum(max(bought - spoken[one.seat], 0) for one in seated(debate, line).debaters)
@@ -51,7 +62,7 @@ def turns_owed(debate: Debate, line: Sequence[Turn]) -> int:
 
 def rounds_left(debate: Debate, line: Sequence[Turn]) -> int:
     """Rounds that are bought and not spoken to their end."""
-    counted = line[_table_at(line) :]
+    counted = line[table_at(line) :]
     bought = sum(turn.rounds for turn in counted if turn.from_user)
     spoken = Counter(turn.speaker for turn in counted)
     return bought - min(spoken[one.seat] for one in seated(debate, line).debaters)
@@ -62,7 +73,7 @@ def rounds_of(line: Sequence[Turn], debater: Debater) -> tuple[int, int]:
 
     What an earlier table was owed and did not say does not count.
     """
-    since = _table_at(line)
+    since = table_at(line)
     before = rounds_spoken(line[:since])
     counted = line[since:]
     bought = sum(turn.rounds for turn in counted if turn.from_user)
@@ -150,8 +161,3 @@ def _numbered(line: Sequence[Turn]) -> list[tuple[tuple[str, int], Turn]]:
         numbered.append(((turn.speaker, said[turn.speaker]), turn))
         said[turn.speaker] += 1
     return numbered
-
-
-def _table_at(line: Sequence[Turn]) -> int:
-    """Where the present table sat down."""
-    return next((at for at in range(len(line) - 1, -1, -1) if line[at].debaters), 0)

@@ -21,7 +21,7 @@ from rebuttal.events import (
     TurnStarted,
     TurnWaiting,
 )
-from rebuttal.line import cast, next_debater, rounds_of, seated
+from rebuttal.line import cast, is_chaired, next_debater, rounds_of, seated
 from rebuttal.material import Cleaner
 from rebuttal.prompts import Budget, Objection, View, ask_again, debater_messages
 from rebuttal.providers.base import ChatModel, Chunk, Options
@@ -212,9 +212,10 @@ class _Attempt:
         self._options = _options(speaking, view, again=again)
         self._seat = speaking.debater.seat
         everybody = cast(speaking.debate, speaking.turns).values()
-        others = [one.name for one in everybody if one.seat != self._seat]
-        alone = len(speaking.table) == 1
-        self._speech = Speech(speaking.debater.name, others, 0 if alone else SENTENCES)
+        chaired = is_chaired(speaking.debate, speaking.turns)
+        others = [] if chaired else [one.name for one in everybody if one.seat != self._seat]
+        sentences = 0 if len(speaking.table) == 1 else SENTENCES
+        self._speech = Speech(speaking.debater.name, others, sentences, cites=chaired)
         self._cleaner = Cleaner()
         self._last = Chunk()
         self._first_token: float | None = None

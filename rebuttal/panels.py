@@ -2,19 +2,72 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
+from typing import Protocol
+
 from rebuttal.access import Access
-from rebuttal.errors import Busy, NotAllowed, NotFound
-from rebuttal.records import OPERATOR, Panel, Visitor
+from rebuttal.catalog import Catalog
+from rebuttal.errors import Busy, NotAllowed, NotFound, RebuttalError
+from rebuttal.events import DebateEvent, DebateFinished, DebatePaused
+from rebuttal.prompts import SYNTHESIS, earlier_text
+from rebuttal.providers.base import Message
+from rebuttal.records import OPERATOR, DebateState, Panel, Seat, Turn, Visitor
 
 MOST_PANELS = 50
 """Of one owner."""
+SYNTHESIS_TOKENS = 600
+"""Of a synthesis, unless its seat or its model may say more."""
+
+
+class Debates(Protocol):
+    """What a panel needs of DebateApp."""
+
+    @property
+    def catalog(self) -> Catalog: ...
+
+    async def start(
+        self,
+        topic: str,
+        seats: Sequence[Seat],
+        *,
+        rounds: int,
+        language: str,
+        seed: int | None,
+        context: str,
+        visitor: Visitor,
+    ) -> str: ...
+
+    def watch(
+        self, debate_id: str, *, visitor: Visitor
+    ) -> AsyncGenerator[list[DebateEvent], None]: ...
+
+    async def state(self, debate_id: str, *, visitor: Visitor) -> DebateState: ...
+
+    async def transcript(self, debate_id: str, *, visitor: Visitor) -> tuple[Turn, ...]: ...
+
+    async def branch(
+        self,
+        debate_id: str,
+        after: str,
+        *,
+        seats: Sequence[Seat],
+        text: str,
+        rounds: int,
+        visitor: Visitor,
+    ) -> None: ...
+
+    async def stop(self, debate_id: str, *, visitor: Visitor) -> None: ...
 
 
 class Panels:
     """Everybody has their own, and those of whoever runs this Rebuttal."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, debates: Debates) -> None:
         self._access = access
+        self._debates = debates
+        self._stopping: set[asyncio.Task[None]] = set()
 
     async def save(self, panel: Panel, *, visitor: Visitor = OPERATOR) -> None:
         """Keep it in the place of the visitor's earlier one of that name. Raises Busy."""
@@ -49,3 +102,81 @@ class Panels:
         if name not in {panel.name for panel in await store.panels(visitor.owner)}:
             raise NotFound(f"no panel of yours is called {name!r}")
         await store.drop_panel(visitor.owner, name)
+
+    async def ask(
+        self,
+        panel: str | Panel,
+        question: str,
+        *,
+        earlier: Sequence[Message] = (),
+        seed: int | None = None,
+        visitor: Visitor = OPERATOR,
+    ) -> AsyncGenerator[str | DebateEvent, None]:
+        """Have it debate the question and its chair sum up: the debate's id, then its events.
+
+        ``earlier`` is what was said before the question. The user's turn that seats the chair has
+        ``debaters``; the last turn is the synthesis. It ends with DebateFinished, or with the
+        DebatePaused that says what went wrong. Closed before, it stops the debate. Raises what
+        ``start`` and ``get`` raise.
+        """
+        if isinstance(panel, str):
+            panel = await self.get(panel, visitor=visitor)
+        debate_id = await self._debates.start(
+            question,
+            panel.seats,
+            rounds=panel.rounds,
+            language=panel.language,
+            seed=seed,
+            context=earlier_text(earlier),
+            visitor=visitor,
+        )
+        rests = False
+        try:
+            yield debate_id
+            async with aclosing(self._events(debate_id, panel, visitor)) as events:
+                async for event in events:
+                    rests = isinstance(event, DebateFinished | DebatePaused)
+                    yield event
+        finally:
+            if not rests:
+                await self._stop(debate_id, visitor)
+
+    async def _events(
+        self, debate_id: str, panel: Panel, visitor: Visitor
+    ) -> AsyncGenerator[DebateEvent, None]:
+        """Of the debate and of the synthesis, until it rests."""
+        debates, summed_up, debated = self._debates, False, False
+        async with aclosing(debates.watch(debate_id, visitor=visitor)) as batches:
+            async for batch in batches:
+                for event in batch:
+                    if isinstance(event, DebateFinished) and not summed_up:
+                        debated = True
+                        continue
+                    yield event
+                    if isinstance(event, DebateFinished | DebatePaused):
+                        return
+                if summed_up or not debated:
+                    continue
+                # Its task may have a last thing to do after it said that the debate is over.
+                if await debates.state(debate_id, visitor=visitor) != "running":
+                    await self._sum_up(debate_id, panel, visitor)
+                    summed_up = True
+
+    async def _sum_up(self, debate_id: str, panel: Panel, visitor: Visitor) -> None:
+        chair = panel.chair
+        if chair.max_tokens is None:
+            usual = self._debates.catalog.models.get(chair.model)
+            most = max(SYNTHESIS_TOKENS, usual.max_tokens if usual else 0)
+            chair = chair.model_copy(update={"max_tokens": most})
+        line = await self._debates.transcript(debate_id, visitor=visitor)
+        await self._debates.branch(
+            debate_id, line[-1].id, seats=(chair,), text=SYNTHESIS, rounds=1, visitor=visitor
+        )
+
+    async def _stop(self, debate_id: str, visitor: Visitor) -> None:
+        """In a task of its own: whoever asked may be cancelled over and over."""
+        stopping = asyncio.create_task(self._debates.stop(debate_id, visitor=visitor))
+        self._stopping.add(stopping)
+        stopping.add_done_callback(self._stopping.discard)
+        with suppress(RebuttalError):
+            await asyncio.shield(stopping)

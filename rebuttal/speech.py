@@ -26,10 +26,13 @@ class Speech:
     """Takes a turn piece by piece and gives back what may be shown.
 
     A name in front is taken away; the text ends where another name begins to speak, and after
-    ``sentences`` whole sentences (0: no such end). Work per piece is O(piece).
+    ``sentences`` whole sentences (0: no such end). Where it ``cites`` others, their names end
+    nothing. Work per piece is O(piece).
     """
 
-    def __init__(self, name: str, others: Iterable[str] = (), sentences: int = 0) -> None:
+    def __init__(
+        self, name: str, others: Iterable[str] = (), sentences: int = 0, *, cites: bool = False
+    ) -> None:
         known = (*others, name, "Moderator")
         names = "|".join(re.escape(one) for one in known)
         self._names = tuple(one.casefold() for one in known)
@@ -42,6 +45,7 @@ class Speech:
         )
         self._reach = max(len(one) for one in known) + 12
         self._limit = sentences
+        self._cites = cites
         self._shown: list[str] = []
         self._tail = ""
         self._held = ""
@@ -93,7 +97,7 @@ class Speech:
 
     def _release(self, final: bool) -> str:
         text = self._held
-        foreign = self._foreign.search(text)
+        foreign = None if self._cites else self._foreign.search(text)
         if foreign:
             text, self.done = text[: foreign.start()].rstrip("\n"), True
         elif not final:

@@ -44,7 +44,7 @@ class Starts:
         self._places = places
         self._own_keys = own_keys
         self._ready = ready
-        self._requests = Requests()
+        self._requests = Requests[str]()
 
     async def start(self, wish: Wish, request: str | None, visitor: Visitor) -> str:
         """A new debate; of two with the same ``request`` there is one."""
@@ -78,20 +78,34 @@ class Starts:
         self._rights.check_keys(visitor, wish.keys, tuple(wish.keys))
         place = self._places.take(visitor)  # before anything that takes time: a flood ends here
         with place.left_on_error():
-            begun = wish.begin(visitor.owner, self._seating(visitor, tuple(wish.keys)))
-            return await self._begin(*begun, wish.keys, visitor, place)
+            debate, first = wish.begin(visitor.owner, self._seating(visitor, tuple(wish.keys)))
+            note = wish.note(first)
+            return await self._begin(debate, first, wish.keys, visitor, place, note, wish.run)
 
     async def _begin(
-        self, debate: Debate, first: Turn, keys: Mapping[str, str], visitor: Visitor, place: Place
+        self,
+        debate: Debate,
+        first: Turn,
+        keys: Mapping[str, str],
+        visitor: Visitor,
+        place: Place,
+        note: Turn | None = None,
+        run: bool = True,
     ) -> str:
         store, lives = await self._ready()
         await check_halt(store.ledger)
         room = self._speakers.least(debate, visitor)
-        await self._budget.charge(visitor, debate.id, kept_text(debate), room)
+        text = kept_text(debate) + (f"\n{note.text}" if note else "")
+        await self._budget.charge(visitor, debate.id, text, room)
         table = await self._speakers.settled(debate.debaters)
         await store.add_debate(debate.model_copy(update={"debaters": table}), first)
+        if note:
+            await store.add_turn(debate.id, note)
         if keys:
             self._own_keys.keep(debate.id, keys)
+        if not run:
+            place.leave()
+            return debate.id
         async with lives.open(debate.id) as live:
             await live.begin(visitor, place)
         return debate.id

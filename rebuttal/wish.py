@@ -20,7 +20,10 @@ MAX_SEED = 2**32 - 1
 
 @dataclass(frozen=True)
 class Wish:
-    """A debate as it is asked for; ``keys`` are the visitor's own, by endpoint."""
+    """A debate as it is asked for; ``keys`` are the visitor's own, by endpoint.
+
+    ``context``, unless it is empty, is a note behind the topic, which everybody hears.
+    """
 
     topic: str
     seats: tuple[Seat, ...]
@@ -28,15 +31,20 @@ class Wish:
     language: str = "English"
     seed: int | None = None
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    context: str = ""
+    run: bool = True
+    """Whether it begins at once."""
 
     def check(self, settings: Settings) -> None:
         """Raises InvalidInput for what cannot be, whatever the catalog holds."""
         checked_text(self.topic, "topic")
+        if self.context:
+            checked_text(self.context, "context")
         checked_text(self.language, "language", MAX_LANGUAGE)
         check_number(self.rounds, "rounds", 1, settings.max_rounds)
         check_number(len(self.seats), "seats", 1, MAX_SEATS)
         check_number(self.seed or 0, "seed", 0, MAX_SEED)
-        check_length(1 + self.rounds * len(self.seats), settings.max_turns)
+        check_length(1 + bool(self.context) + self.rounds * len(self.seats), settings.max_turns)
 
     def begin(self, owner: str, seating: Seating) -> tuple[Debate, Turn]:
         """The debate and the turn that opens it. Raises NotFound."""
@@ -54,6 +62,14 @@ class Wish:
             created_at=moment,
         )
         return debate, _opening(debate)
+
+    def note(self, first: Turn) -> Turn | None:
+        """The turn behind the topic, if there is to be one."""
+        if not self.context:
+            return None
+        text = checked_text(self.context, "context")
+        said = {"id": new_id(), "parent_id": first.id, "text": text, "rounds": 0}
+        return first.model_copy(update=said)
 
 
 @dataclass(frozen=True)
