@@ -50,6 +50,7 @@ FLOORS = {
     ),
     3: (
         "rebuttal.prompts",
+        "rebuttal.dialogue",
         "rebuttal.speech",
         "rebuttal.broadcast",
         "rebuttal.news",
@@ -103,6 +104,7 @@ NEIGHBOURS = {
     ("rebuttal.hall", "rebuttal.orchestrator"),
     ("rebuttal.metered", "rebuttal.budget"),
     ("rebuttal.tariff", "rebuttal.prompts"),
+    ("rebuttal.dialogue", "rebuttal.prompts"),
     ("rebuttal.intake", "rebuttal.wish"),
     ("rebuttal.wish", "rebuttal.seats"),
     ("rebuttal.seats", "rebuttal.prompts"),
@@ -136,6 +138,7 @@ HOMES = {
     "fastapi": ("rebuttal.ui", "rebuttal.web"),
     "starlette": ("rebuttal.ui", "rebuttal.web"),
     "uvicorn": ("rebuttal.ui", "rebuttal.web"),
+    "h11": ("rebuttal.web.connections",),
     "sqlalchemy": ("rebuttal.stores.sql", "rebuttal.stores.migrations"),
     "alembic": ("rebuttal.stores.sql", "rebuttal.stores.migrations"),
     "redis": ("rebuttal.stores.redis",),
