@@ -73,6 +73,7 @@ def wire_table(app: DebateApp, table: Table) -> None:
     wire_setup(app, table.mode, table.setup)
     _wire_start(app, table, watching)
     _wire_controls(app, table)
+    _wire_words(app, table)
     _wire_exports(app, table.stage)
 
 
@@ -111,23 +112,11 @@ def _wire_start(app: DebateApp, table: Table, watching: list[Any]) -> None:
 
 
 def _wire_controls(app: DebateApp, table: Table) -> None:
-    stage, mode = table.stage, table.mode
-
-    async def say(asked: Note, visitor: Visitor) -> Updates:
-        waits = await app.state(asked.debate_id, visitor=visitor) == "running"
-        await app.say(asked.debate_id, asked.note, mode.reply_rounds, visitor=visitor)
-        told = remark("It is heard when this turn ends.") if waits else ""
-        return {stage.note: "", stage.ticket: new_ticket(asked.debate_id), stage.notice: told}
+    stage = table.stage
 
     async def more(asked: Ticket, visitor: Visitor) -> Updates:
         await app.say(asked.debate_id, "", 1, visitor=visitor)
         return {stage.ticket: new_ticket(asked.debate_id)}
-
-    async def resume(asked: Resume, visitor: Visitor) -> Updates:
-        debate = await app.debate(asked.debate_id, visitor=visitor)
-        keys = keys_at(app.settings, asked, debate.own_keys)
-        await app.resume(asked.debate_id, keys=keys, visitor=visitor)
-        return {stage.ticket: new_ticket(asked.debate_id), stage.own_key.key: ""}
 
     async def regenerate(asked: Ticket, visitor: Visitor) -> Updates:
         await app.regenerate(asked.debate_id, visitor=visitor)
@@ -141,24 +130,45 @@ def _wire_controls(app: DebateApp, table: Table) -> None:
         await app.pause(asked.debate_id, visitor=visitor)
         return {stage.pause: gr.update(interactive=False)}
 
-    renewed = [stage.notice, stage.ticket]
     for button, handler, changed in (
-        (stage.more, more, renewed),
-        (stage.regenerate, regenerate, renewed),
-        (stage.stop, stop, [stage.notice]),
-        (stage.pause, pause, [stage.notice, stage.pause]),
+        (stage.more, more, stage.ticket),
+        (stage.regenerate, regenerate, stage.ticket),
+        (stage.stop, stop, None),
+        (stage.pause, pause, stage.pause),
     ):
         handled = explained(app, stage.notice, Ticket, handler)
-        button.click(handled, stage.ticket, changed, **QUICK)
-    own = stage.own_key
-    resumed = explained(app, stage.notice, Resume, resume)
-    given = [stage.ticket, own.endpoint, own.key]
-    gr.on([stage.resume.click, own.key.submit], resumed, given, [*renewed, own.key], **QUICK)
+        outputs = [stage.notice, changed] if changed else [stage.notice]
+        button.click(handled, stage.ticket, outputs, **QUICK)
+
+
+def _wire_words(app: DebateApp, table: Table) -> None:
+    """A note to those who debate, and going on with a key of one's own."""
+    stage, own = table.stage, table.stage.own_key
+
+    async def say(asked: Note, visitor: Visitor) -> Updates:
+        waits = await app.state(asked.debate_id, visitor=visitor) == "running"
+        await app.say(asked.debate_id, asked.note, table.mode.reply_rounds, visitor=visitor)
+        told = remark("It is heard when this turn ends.") if waits else ""
+        return {stage.note: "", stage.ticket: new_ticket(asked.debate_id), stage.notice: told}
+
+    async def resume(asked: Resume, visitor: Visitor) -> Updates:
+        debate = await app.debate(asked.debate_id, visitor=visitor)
+        keys = keys_at(app.settings, asked, debate.own_keys)
+        await app.resume(asked.debate_id, keys=keys, visitor=visitor)
+        return {stage.ticket: new_ticket(asked.debate_id), stage.own_key.key: ""}
+
+    gr.on(
+        [stage.resume.click, own.key.submit],
+        explained(app, stage.notice, Resume, resume),
+        [stage.ticket, own.endpoint, own.key],
+        [stage.notice, stage.ticket, own.key],
+        **QUICK,
+    )
     gr.on(
         [stage.send.click, stage.note.submit],
         explained(app, stage.notice, Note, say),
         [stage.ticket, stage.note],
-        [*renewed, stage.note],
+        [stage.notice, stage.ticket, stage.note],
         **QUICK,
     )
 
