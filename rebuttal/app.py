@@ -123,7 +123,7 @@ class DebateApp:
         """Whole histories as a zip, and what comes in as a file."""
         self.tokens = Tokens(self._access)
         """Tokens for programs."""
-        self.panels = Panels(self._access, self)
+        self.panels = Panels(self._access, self, self._speakers)
         """Tables that are kept under a name."""
         self.completions = Completions(self._speakers, self._opened_hall)
         """Answers outside of any debate."""

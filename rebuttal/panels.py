@@ -11,9 +11,12 @@ from rebuttal.access import Access
 from rebuttal.catalog import Catalog
 from rebuttal.errors import Busy, NotAllowed, NotFound, RebuttalError
 from rebuttal.events import DebateEvent, DebateFinished, DebatePaused
+from rebuttal.material import clean
 from rebuttal.prompts import SYNTHESIS, earlier_text
 from rebuttal.providers.base import Message
-from rebuttal.records import OPERATOR, DebateState, Panel, Seat, Turn, Visitor
+from rebuttal.records import OPERATOR, DebateState, Panel, Seat, Turn, Visitor, new_id
+from rebuttal.speakers import Speakers
+from rebuttal.wish import check_number, checked_text
 
 MOST_PANELS = 50
 """Of one owner."""
@@ -64,26 +67,48 @@ class Debates(Protocol):
 class Panels:
     """Everybody has their own, and those of whoever runs this Rebuttal."""
 
-    def __init__(self, access: Access, debates: Debates) -> None:
+    def __init__(self, access: Access, debates: Debates, speakers: Speakers) -> None:
         self._access = access
         self._debates = debates
+        self._speakers = speakers
+        self._saving = asyncio.Lock()
         self._stopping: set[asyncio.Task[None]] = set()
 
     async def save(self, panel: Panel, *, visitor: Visitor = OPERATOR) -> None:
-        """Keep it in the place of the visitor's earlier one of that name. Raises Busy."""
+        """Keep it in the place of the visitor's earlier one of that name.
+
+        It counts for their budgets as a text of theirs. Raises InvalidInput, NotFound and
+        NotAllowed for what could not be asked, BudgetSpent, and Busy where there are enough.
+        """
         if visitor.reads or not (visitor.owner or visitor.operator):
             raise NotAllowed("A panel needs somebody whose it is.")
-        store = await self._access.store()
-        others = [one for one in await store.panels(visitor.owner) if one.name != panel.name]
-        if len(others) >= MOST_PANELS:
-            raise Busy(f"You have {MOST_PANELS} panels.", "Delete one of them first.", 0)
-        await store.put_panel(visitor.owner, panel)
+        check_number(panel.rounds, "rounds", 1, self._access.settings.max_rounds)
+        seats = tuple(self._seat(seat, visitor) for seat in panel.seats)
+        chair, language = self._seat(panel.chair, visitor), checked_text(panel.language, "language")
+        kept = panel.model_copy(update={"seats": seats, "chair": chair, "language": language})
+        async with self._saving:
+            store = await self._access.store()
+            others = {one.name for one in await store.panels(visitor.owner)} - {panel.name}
+            if len(others) >= MOST_PANELS:
+                raise Busy(f"You have {MOST_PANELS} panels.", "Delete one of them first.", 0)
+            text = kept.model_dump_json(exclude_none=True)
+            await self._access.charge(visitor, new_id(), text)
+            await store.put_panel(visitor.owner, kept)
+
+    def _seat(self, seat: Seat, visitor: Visitor) -> Seat:
+        """The seat with what the catalog calls who sits there. Raises NotFound, NotAllowed."""
+        persona = self._debates.catalog.persona(seat.persona).key
+        model = self._speakers.seat(seat.model, visitor)
+        texts = {name: _cleaned(getattr(seat, name)) for name in ("stance", "instructions")}
+        return seat.model_copy(update={"persona": persona, "model": model, **texts})
 
     async def all(self, *, visitor: Visitor = OPERATOR) -> tuple[Panel, ...]:
         """Those that the visitor can ask, by name; of two of one name their own."""
+        if visitor.reads:
+            return ()
         store = await self._access.store()
         there = {panel.name: panel for panel in await store.panels(OPERATOR.owner)}
-        if visitor.owner and not visitor.reads:
+        if visitor.owner:
             there |= {panel.name: panel for panel in await store.panels(visitor.owner)}
         return tuple(there[name] for name in sorted(there))
 
@@ -99,7 +124,7 @@ class Panels:
     async def delete(self, name: str, *, visitor: Visitor = OPERATOR) -> None:
         """Forget one of the visitor's own. Raises NotFound."""
         store = await self._access.store()
-        if name not in {panel.name for panel in await store.panels(visitor.owner)}:
+        if visitor.reads or name not in {panel.name for panel in await store.panels(visitor.owner)}:
             raise NotFound(f"no panel of yours is called {name!r}")
         await store.drop_panel(visitor.owner, name)
 
@@ -180,3 +205,8 @@ class Panels:
         stopping.add_done_callback(self._stopping.discard)
         with suppress(RebuttalError):
             await asyncio.shield(stopping)
+
+
+def _cleaned(text: str | None) -> str | None:
+    """None for nothing."""
+    return clean(text or "").strip() or None
