@@ -35,6 +35,19 @@ def serve(settings: Settings) -> None:
     run_page(Page(settings, app, guard))
 
 
+def serve_alone(settings: Settings) -> None:
+    """Serve programs, without a page, and return when that is ended."""
+    from rebuttal.app import DebateApp
+    from rebuttal.serving import run_served
+    from rebuttal.web.alone import Alone
+    from rebuttal.web.guard import Guard
+    from rebuttal.web.visitors import Visitors
+
+    app = DebateApp(settings)
+    guard = Guard(app, Visitors(settings), programs=interfaces(settings))
+    run_served(Alone(settings, app, guard), "no page; ")
+
+
 def interfaces(settings: Settings) -> dict[str, Callable[[DebateApp], App]]:
     """What is served to programs, by prefix; each is loaded when it is first asked for."""
 
@@ -54,13 +67,17 @@ def interfaces(settings: Settings) -> dict[str, Callable[[DebateApp], App]]:
 def main(arguments: Sequence[str] | None = None, program: str = "rebuttal") -> None:
     """The command line; ends the process with its exit code."""
     _keep_secrets()
-    run(terminal(serve), sys.argv[1:] if arguments is None else arguments, program)
+    run(
+        terminal(serve, alone=serve_alone),
+        sys.argv[1:] if arguments is None else arguments,
+        program,
+    )
 
 
 def serve_main(arguments: Sequence[str], program: str) -> None:
     """The command line of a program that only serves."""
     _keep_secrets()
-    run(page(serve), arguments, program)
+    run(page(serve, serve_alone), arguments, program)
 
 
 def _keep_secrets() -> None:

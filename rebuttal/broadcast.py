@@ -40,6 +40,8 @@ class Broadcast:
     def __init__(self, on_watchers: Callable[[], None], full_pace: int) -> None:
         self.watchers = 0
         self.readers = 0
+        self.doubles = 0
+        """Watchers who are counted twice, because their page listens twice."""
         self._on_watchers = on_watchers
         self._full_pace = full_pace
         self._log: list[DebateEvent] = []
@@ -78,8 +80,18 @@ class Broadcast:
         """Whoever comes from now on is not told what was published so far."""
         self._live_from = len(self._log)
 
+    @property
+    def audience(self) -> int:
+        """How many people and programs watch or read."""
+        return self.watchers - self.doubles + self.readers
+
     async def watch(
-        self, turns: Sequence[Turn], after: str | None, *, reads: bool = False
+        self,
+        turns: Sequence[Turn],
+        after: str | None,
+        *,
+        reads: bool = False,
+        again: bool = False,
     ) -> AsyncGenerator[list[DebateEvent], None]:
         """The ``turns`` behind the one called ``after``, what is not forgotten, and then news.
 
@@ -90,6 +102,7 @@ class Broadcast:
         news: list[DebateEvent] = [TurnFinished(turn=turn) for turn in turns[known + 1 :]]
         at, piece = self._live_from, 0
         self._count(1, reads)
+        self.doubles += again
         try:
             while True:
                 fresh, at, piece = self._news(at, piece)
@@ -99,6 +112,7 @@ class Broadcast:
                     await self._woken()
                 await asyncio.sleep(max(0.0, yielded_at + self._pace(reads) - loop.time()))
         finally:
+            self.doubles -= again
             self._count(-1, reads)
 
     def _count(self, step: int, reads: bool) -> None:

@@ -193,10 +193,11 @@ class LiveDebate(SpokenDebate):
             await asyncio.wait([self._settling])
 
     async def watch(
-        self, after: str | None = None, *, reads: bool = False
+        self, after: str | None = None, *, reads: bool = False, again: bool = False
     ) -> AsyncGenerator[list[DebateEvent], None]:
         """See DebateApp.watch. Who only ``reads`` keeps nothing running."""
-        async with aclosing(self._broadcast.watch(self.turns, after, reads=reads)) as batches:
+        watching = self._broadcast.watch(self.turns, after, reads=reads, again=again)
+        async with aclosing(watching) as batches:
             async for batch in batches:
                 yield batch
 

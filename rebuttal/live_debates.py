@@ -94,7 +94,7 @@ class LiveDebates:
     @property
     def watched(self) -> Collection[str]:
         """See Member."""
-        return [key for key, live in self._debates.items() if live.watched]
+        return [key for key, live in self._debates.items() if live.was_watched]
 
     def hear(self, debate_id: str, entry: str) -> None:
         """See Member."""

@@ -32,6 +32,8 @@ FULL_PACE = 200
 """Watchers of one debate that are told ten times a second; the page has two for a tab."""
 FULL_PACE_OF_ONE = 6
 """The same where only its owner sees it."""
+MOMENT = 3.0
+"""Seconds for which one who looked in counts as a watcher for other processes."""
 TELL_AGAIN = 5.0
 """Seconds after which who waits in line hears how long it may still take."""
 
@@ -69,6 +71,7 @@ class SpokenDebate:
         self._place: Place | None = None
         self._abandon: asyncio.TimerHandle | None = None
         self._watched_elsewhere = False
+        self._looked_in = -MOMENT
         self._rest()
 
     @property
@@ -95,6 +98,24 @@ class SpokenDebate:
     def watched(self) -> bool:
         """Whether somebody here keeps it running."""
         return self._broadcast.watchers > 0
+
+    @property
+    def was_watched(self) -> bool:
+        """Whether somebody did so now or a moment ago."""
+        loop = asyncio.get_running_loop()
+        return self.watched or loop.time() - self._looked_in < MOMENT
+
+    @property
+    def audience(self) -> int:
+        """How many watch or read along here."""
+        return self._broadcast.audience
+
+    def look_in(self) -> None:
+        """Somebody has a look: the clock of an abandoned debate begins anew."""
+        self._looked_in = asyncio.get_running_loop().time()
+        if self._pause and self._pause.reason == "unwatched":
+            self._pause = None
+        self._watch_over()
 
     def _watch_over(self) -> None:
         """Arm or disarm the clock of an abandoned debate."""

@@ -49,6 +49,8 @@ async def at_last(
 
 CALLS: dict[str, Call] = {
     "debate": lambda app, debate, who: app.debate(debate, visitor=who),
+    "look_in": lambda app, debate, who: app.look_in(debate, visitor=who),
+    "watchers": lambda app, debate, who: app.watchers(debate, visitor=who),
     "origin": lambda app, debate, who: app.origin(debate, visitor=who),
     "state": lambda app, debate, who: app.state(debate, visitor=who),
     "transcript": lambda app, debate, who: app.transcript(debate, visitor=who),
@@ -75,7 +77,7 @@ CALLS: dict[str, Call] = {
 }
 """Every method of DebateApp and its parts that takes debates' ids."""
 PARTS = {"": DebateApp, "history.": History, "links.": Links, "files.": Files}
-READING = {"debate", "origin", "state", "transcript", "export", "watch", "files.export"}
+READING = {"debate", "look_in", "origin", "state", "transcript", "export", "watch", "files.export"}
 """What a link to the debate lets its holder do."""
 
 

@@ -17,7 +17,7 @@ from rebuttal.app import DebateApp
 from rebuttal.errors import InvalidInput
 from rebuttal.settings import load_settings
 from rebuttal.ui import build_ui
-from rebuttal.ui.server import free_port
+from rebuttal.serving import free_port
 from tests.served import serving
 
 FIELDS = {"textbox", "dropdown", "slider", "checkbox", "number", "radio"}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rebuttal.errors import InvalidInput
-from rebuttal.ui.server import FIRST_PORT, free_port, house_addresses
+from rebuttal.serving import FIRST_PORT, free_port, house_addresses
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"

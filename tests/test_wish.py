@@ -15,7 +15,7 @@ from rebuttal.live import MOST_NOTES
 from rebuttal.live_debates import AT_REST
 from rebuttal.providers.scripted import Line, ScriptedModel
 from rebuttal.records import OPERATOR, Seat, Visitor
-from rebuttal.requests import REMEMBERED, Requests
+from rebuttal.requests import REMEMBERED, REMEMBERED_OF_ONE, Requests
 from rebuttal.wish import MAX_TEXT
 from tests.debates import watch_to_rest
 from tests.paying import ANN, public_app, seats
@@ -128,13 +128,16 @@ async def test_so_many_notes_wait_for_a_turn_and_no_more(tmp_path: Path) -> None
 
 
 async def test_requests_that_came_twice_are_remembered_so_long_and_no_longer() -> None:
-    requests = Requests()
+    requests = Requests[str]()
 
     async def begin() -> str:
         return "id"
 
-    for number in range(REMEMBERED + 50):
+    for number in range(REMEMBERED_OF_ONE + 50):
         assert await requests.once("c:ann", str(number), begin) == "id"
+    assert len(requests) == REMEMBERED_OF_ONE
+    for number in range(REMEMBERED + 50):
+        assert await requests.once(f"c:{number}", "first", begin) == "id"
     assert len(requests) == REMEMBERED
 
 

@@ -59,6 +59,7 @@ Stances = Annotated[
 Rounds = Annotated[int, typer.Option(help="Turns of every seat.")]
 Language = Annotated[str, typer.Option(help="The language of the debate.")]
 Seed = Annotated[int | None, typer.Option(help="The same seed lets models repeat themselves.")]
+NoUi = Annotated[bool, typer.Option("--no-ui", help="Serve programs alone, without the page.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs and nothing else.")]
 OneSeat = Annotated[str, typer.Argument(metavar="PERSONA:MODEL", help="Who answers.")]
 Plain = Annotated[
@@ -145,10 +146,14 @@ async def show(app: House, debate_id: DebateId, format: Format = "txt") -> int:
     return DONE
 
 
-def terminal(serve: Serve, open_app: OpenApp = DebateApp) -> typer.Typer:
-    """The whole command line. ``serve`` opens the page and returns when it is closed."""
+def terminal(
+    serve: Serve, open_app: OpenApp = DebateApp, alone: Serve | None = None
+) -> typer.Typer:
+    """The whole command line. ``serve`` opens the page and returns when it is closed, ``alone``
+    the interfaces for programs.
+    """
     typed = _typer(help="Language models argue, live, on your own machine.")
-    typed.command("serve")(_serve_command(serve))
+    typed.command("serve")(_serve_command(serve, alone or serve))
     typed.command("debate")(_anywhere(debate, open_app))
     # An id may begin with a dash, which is then no option.
     typed.command("resume", context_settings=_IDS)(_anywhere(resume, open_app, seats=False))
@@ -177,10 +182,10 @@ def terminal(serve: Serve, open_app: OpenApp = DebateApp) -> typer.Typer:
     return typed
 
 
-def page(serve: Serve) -> typer.Typer:
+def page(serve: Serve, alone: Serve | None = None) -> typer.Typer:
     """A command line that only serves."""
     typed = _typer()
-    typed.command()(_serve_command(serve))
+    typed.command()(_serve_command(serve, alone or serve))
     return typed
 
 
@@ -197,10 +202,10 @@ def _typer(help: str | None = None) -> typer.Typer:
     )
 
 
-def _serve_command(serve: Serve) -> Callable[..., None]:
-    def run(settings: Settings) -> int:
+def _serve_command(serve: Serve, alone: Serve) -> Callable[..., None]:
+    def run(settings: Settings, no_ui: NoUi = False) -> int:
         """Open the page on which the models debate. Ctrl-C closes it."""
-        serve(settings)
+        (alone if no_ui else serve)(settings)
         return DONE
 
     return as_command(run, run, PAGE_SETTINGS)

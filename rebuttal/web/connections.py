@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import h11
 from uvicorn import Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -23,6 +24,7 @@ BEGINS_WITHIN = 20.0
 SEND_BUFFER = 256 * 1024
 """Bytes that the operating system keeps for a client that does not read."""
 
+MESSAGE = 256 * 1024
 MOST = 8000
 """Connections at once, where the system has as many files for us."""
 SPARE_FILES = 200
@@ -95,8 +97,13 @@ class Door:
         return True
 
 
-def harden(server: Server, door: Door, begins_within: float = BEGINS_WITHIN) -> None:
-    """Have a running server open further connections our way, and not say what it is."""
+def harden(
+    server: Server, door: Door, begins_within: float = BEGINS_WITHIN, message: int = MESSAGE
+) -> None:
+    """Have a running server open further connections our way, and not say what it is.
+
+    ``message`` bytes are the most that one message over a socket may have.
+    """
 
     class Connection(_Connection):
         _door = door
@@ -104,9 +111,36 @@ def harden(server: Server, door: Door, begins_within: float = BEGINS_WITHIN) -> 
 
     config, state = server.config, server.server_state
     config.http_protocol_class = Connection
-    config.ws_protocol_class = None
+    config.ws_protocol_class = _socket_class(door)
+    config.ws_max_size = message
+    config.ws_per_message_deflate = False  # a few bytes could unpack to many
     for headers in (config.encoded_headers, state.default_headers):
         headers[:] = [pair for pair in headers if pair[0] != b"server"]
+
+
+def _socket_class(door: Door) -> type[asyncio.Protocol]:
+    """Sockets that leave through that door."""
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+    class Socket(WebSocketsSansIOProtocol):
+        guest: Guest | None = None
+
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            inner = self.app
+
+            async def app(scope: Scope, receive: Receive, send: Send) -> None:
+                scope[ABORT] = self.transport.abort
+                await inner(scope, receive, send)
+
+            self.app = app
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            if self.guest is not None:
+                door.leave(self.guest)
+
+    return Socket
 
 
 def _bound(plain: socket.socket) -> None:
@@ -125,6 +159,7 @@ class _Connection(H11Protocol):
         super().__init__(*arguments, **named)
         self._guest: Guest | None = None
         self._alarm: asyncio.TimerHandle | None = None
+        self._is_socket = False
         inner = self.app
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -153,6 +188,14 @@ class _Connection(H11Protocol):
         super().on_response_complete()
         self._watch()
 
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """The connection is a socket's from here; so is its place."""
+        self._is_socket = True
+        self._rest()
+        super().handle_websocket_upgrade(event)
+        socket: Any = self.transport.get_protocol()
+        socket.guest, self._guest = self._guest, None
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._rest()
@@ -161,6 +204,8 @@ class _Connection(H11Protocol):
 
     def _watch(self) -> None:
         """An alarm for as long as no request is at work; bytes that trickle do not put it off."""
+        if self._is_socket:
+            return
         at_work = self.cycle is not None and not self.cycle.response_complete
         if at_work:
             self._rest()

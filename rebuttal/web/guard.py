@@ -34,7 +34,7 @@ from rebuttal.web.health import Health
 from rebuttal.web.hosts import Hosts, check_origin
 from rebuttal.web.ours import Ours
 from rebuttal.web.peers import Peers
-from rebuttal.web.problems import answer_problem, answer_words
+from rebuttal.web.problems import answer_problem, answer_words, problem_of, send_problem
 from rebuttal.web.programs import Make, Programs
 from rebuttal.web.rates import Rates
 from rebuttal.web.request import Request
@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 SWEEP = 5
 """Beats of the heart between two looks for tabs that have gone."""
 HEALTH = "/healthz"
+DOCS = "/api/v1/docs"
 SAFE = ("GET", "HEAD")
 DONE = {"success": True}
 
@@ -81,6 +82,7 @@ class Guard:
         )
         self._door = Door(None if self._peers.any else settings.connections_per_network)
         self._inner: App | None = None
+        self._is_alone = False
 
     def stand_before(self, inner: App, queue: Queue) -> App:
         """The guarded app."""
@@ -90,9 +92,15 @@ class Guard:
         self._health = Health(self._app, queue)
         return self
 
+    def stand_alone(self, inner: App) -> App:
+        """The guarded interfaces without a page; ``inner`` lives from the start to the end."""
+        self._inner, self._is_alone = inner, True
+        self._health = Health(self._app, None)
+        return self
+
     def harden(self, server: Server) -> None:
         """Bound what a connection may cost that server, which runs already."""
-        harden(server, self._door)
+        harden(server, self._door, message=self._app.settings.max_body_kib * 1024)
 
     def answer_to(self, host: str) -> None:
         """Answer to that name too: of the share link, which is known late."""
@@ -103,7 +111,8 @@ class Guard:
         while True:
             for _ in range(SWEEP):
                 await self._health.beat()
-            await self._sessions.sweep()
+            if not self._is_alone:
+                await self._sessions.sweep()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -117,24 +126,33 @@ class Guard:
         asked.send = self._dressed(asked, asked.send)
         try:
             await self._serve(asked)
-        except Refused as refused:
-            await answer_refused(asked.send, refused, routes.is_scripted(scope["path"]))
-        except RebuttalError as error:
-            say = answer_problem if routes.is_scripted(scope["path"]) else answer_words
-            await say(asked.send, error)
+        except (Refused, RebuttalError) as error:
+            await self._refuse(asked, error)
+
+    async def _refuse(self, asked: Request, error: Refused | RebuttalError) -> None:
+        """In the form that whoever asks can show."""
+        scripted = routes.is_scripted(asked.path)
+        if routes.is_programs(asked.path):
+            await send_problem(asked.send, problem_of(error))
+        elif isinstance(error, Refused):
+            await answer_refused(asked.send, error, scripted)
+        else:
+            await (answer_problem if scripted else answer_words)(asked.send, error)
 
     async def _open_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A socket of an interface for programs; there is none on the page."""
-        asked = Request(scope, receive, send)
+        asked = Request(scope, receive, impatient(scope, send))
         try:
             self._meet(asked)
-            if self._programs.takes(asked.path):
-                await self._programs.serve(asked)
-                return
+            if not self._programs.takes(asked.path):
+                self._rates.pass_network(asked.network, "api")
+                raise Refused(404, "There is nothing here.")
+            await self._programs.serve(asked)
         except (Refused, RebuttalError) as error:
             log.info("a socket was refused: %s", error)
-        await receive()
-        await send({"type": "websocket.close", "code": 1008})
+            await receive()
+            asked.send = self._dressed(asked, asked.send)
+            await send_problem(_instead_of_a_socket(asked.send), problem_of(error))
 
     def _meet(self, asked: Request) -> None:
         """Find out where a request comes from, and whether it means us. Raises Refused."""
@@ -147,7 +165,7 @@ class Guard:
         """A send that puts our headers on the answer."""
 
         async def dressed(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"].endswith("http.response.start"):
                 self._headers.put(
                     message,
                     keep=asked.keep,
@@ -177,6 +195,9 @@ class Guard:
         if self._programs.takes(asked.path):
             await self._programs.serve(asked)
             return
+        if self._is_alone:
+            self._rates.pass_network(asked.network, "api")
+            raise Refused(404, f"There is no page here. Programs find what there is at {DOCS}.")
         kind = routes.kind_of(scope)
         self._rates.pass_network(asked.network, kind)
         scope["query_string"] = routes.without_own_query(scope["query_string"])
@@ -308,6 +329,15 @@ class Guard:
         self._rates.pass_network(asked.network, "look")
         well, report = await self._health.report()
         await answer_json(asked.send, 200 if well else 503, report)
+
+
+def _instead_of_a_socket(send: Send) -> Send:
+    """Says an answer of HTTP to somebody who wants a socket."""
+
+    async def send_it(message: Message) -> None:
+        await send({**message, "type": f"websocket.{message['type']}"})
+
+    return send_it
 
 
 def _key(visitor: Visitor, network: str) -> str:

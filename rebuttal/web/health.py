@@ -23,9 +23,12 @@ _NOBODY = Visitor(owner="healthz")
 
 
 class Health:
-    """Looks at the queue, the store and the event loop, which may be ``late`` seconds late."""
+    """Looks at the queue, the store and the event loop, which may be ``late`` seconds late.
 
-    def __init__(self, app: DebateApp, queue: Queue, late: float = LATE) -> None:
+    Without a page there is no queue.
+    """
+
+    def __init__(self, app: DebateApp, queue: Queue | None, late: float = LATE) -> None:
         self._allowed = late
         self._app = app
         self._queue = queue
@@ -42,7 +45,8 @@ class Health:
     async def report(self) -> tuple[bool, dict[str, object]]:
         """Whether it works, and each finding. ``degraded`` works, and not as it should."""
         lag = max(self._late, default=0.0)
-        queue, store = self._queue.works(), await self._reaches_store()
+        queue = self._queue is None or self._queue.works()
+        store = await self._reaches_store()
         well = queue and store and lag < self._allowed
         found: dict[str, object] = {"queue": queue, "store": store, "lag_ms": round(lag * 1000)}
         works = "degraded" if self._app.is_degraded else "ok"

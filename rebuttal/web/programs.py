@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from functools import partial
 
 from rebuttal.app import DebateApp
 from rebuttal.errors import NotAllowed
 from rebuttal.records import OPERATOR, Visitor
-from rebuttal.tokens import PREFIX
+from rebuttal.tokens import PREFIX, ended
 from rebuttal.web import bodies
-from rebuttal.web.asgi import App, Refused, Scope, header
+from rebuttal.web.asgi import App, Scope, header
 from rebuttal.web.hosts import check_origin
+from rebuttal.web.problems import UnknownCaller
 from rebuttal.web.rates import Rates
 from rebuttal.web.request import Request
 from rebuttal.web.streams import Stream, Streams, abort_of
@@ -32,7 +34,9 @@ class Programs:
     """Finds out who a program is, counts what it asks, and hands it to the interface it asks for.
 
     ``makers`` are by prefix, as in ``/api/v1``; each is made when it is first asked for. It finds
-    the visitor, or None, as ``rebuttal.visitor`` in the scope.
+    the visitor, or None, as ``rebuttal.visitor`` in the scope, and as ``rebuttal.again`` what finds
+    out once more who it is, for answers that take long. ``rebuttal.count`` counts what comes over
+    a socket as a request.
     """
 
     def __init__(
@@ -61,9 +65,11 @@ class Programs:
         self._rates.pass_network(asked.network, "api")
         visitor = await self._visitor(asked)
         asked.scope["rebuttal.visitor"] = asked.visitor = visitor
+        asked.scope["rebuttal.again"] = partial(self._visitor, asked)
+        asked.scope["rebuttal.count"] = partial(self._count, asked)
+        asked.closed = True
         asked.who = (visitor.owner if visitor else "") or f"@{asked.network}"
-        if not (visitor and visitor.operator):
-            self._rates.pass_visitor(asked.who, "api")
+        self._count_visitor(asked)
         is_socket = asked.scope["type"] == "websocket"
         receive = asked.receive
         if not is_socket and asked.method not in SAFE:
@@ -75,6 +81,14 @@ class Programs:
         long = is_socket or _LONG.fullmatch(asked.path)
         with self._streams.held(stream) if long else nullcontext():
             await self._interface(asked.path)(asked.scope, receive, asked.send)
+
+    def _count(self, asked: Request) -> None:
+        self._rates.pass_network(asked.network, "api")
+        self._count_visitor(asked)
+
+    def _count_visitor(self, asked: Request) -> None:
+        if not (asked.visitor and asked.visitor.operator):
+            self._rates.pass_visitor(asked.who, "api")
 
     def _interface(self, path: str) -> App:
         prefix = self._prefix(path)
@@ -98,9 +112,12 @@ class Programs:
 
     async def _by_token(self, asked: Request, secret: str) -> Visitor:
         try:
-            return await self._app.tokens.visitor(secret, asked.network)
+            visitor = await self._app.tokens.visitor(secret, asked.network)
+            if not self._visitors.admits(visitor):
+                raise ended()
         except NotAllowed as error:
-            raise Refused(401, str(error)) from None
+            raise UnknownCaller(error.message, error.hint, is_wrong=True) from None
+        return visitor
 
 
 def _secret(scope: Scope) -> str | None:

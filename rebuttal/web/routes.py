@@ -95,6 +95,11 @@ def is_scripted(path: str) -> bool:
     return path.startswith((API, "/shared/", "/import", *PROGRAMS))
 
 
+def is_programs(path: str) -> bool:
+    """Whether it is programs that ask for that path."""
+    return path.startswith(PROGRAMS)
+
+
 def without_own_query(query: bytes) -> bytes:
     """The query without what only Gradio itself would understand."""
     parts = [part for part in query.split(b"&") if part]

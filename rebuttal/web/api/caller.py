@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fastapi import Security
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
-from rebuttal.errors import NotAllowed
 from rebuttal.records import Power, Visitor
+from rebuttal.web.problems import Lacking, UnknownCaller
 
 
-class Unknown(NotAllowed):
-    """Nobody whom we know; the answer is 401."""
+class _Bearer(SecurityBase):
+    """Only says in the description how one comes; the guard has looked at the token already."""
+
+    def __init__(self) -> None:
+        self.model = HTTPBearer(
+            description="A token, made on the page or with `rebuttal token make NAME`. "
+            "The names behind it are the powers that it must have."
+        )
+        self.scheme_name = "token"
+
+    def __call__(self, connection: HTTPConnection) -> None: ...
+
+
+BEARER = _Bearer()
 
 
 def caller(connection: HTTPConnection) -> Visitor:
-    """Who the guard has found out it is. Raises Unknown."""
+    """Who the guard has found out it is. Raises UnknownCaller."""
     visitor = connection.scope.get("rebuttal.visitor")
     if not isinstance(visitor, Visitor):
-        raise Unknown(
+        raise UnknownCaller(
             "Say who you are.",
             "Send a token as Authorization: Bearer ...; it is made on the page or with: "
             "rebuttal token make NAME",
@@ -26,16 +41,20 @@ def caller(connection: HTTPConnection) -> Visitor:
     return visitor
 
 
-def allowed(power: Power) -> Callable[[HTTPConnection], Visitor]:
-    """A dependency: the caller, if their token has that power. Raises Unknown and NotAllowed."""
+def checked(connection: HTTPConnection, power: Power) -> Visitor:
+    """The caller, if their token has that power. Raises UnknownCaller and Lacking."""
+    visitor = caller(connection)
+    if visitor.powers is not None and power not in visitor.powers:
+        raise Lacking(power, visitor.powers)
+    return visitor
 
-    def check(connection: HTTPConnection) -> Visitor:
-        visitor = caller(connection)
-        if visitor.powers is not None and power not in visitor.powers:
-            raise NotAllowed(
-                f"This token lacks the power {power!r}; it has: {', '.join(visitor.powers)}.",
-                "Make another that has it.",
-            )
-        return visitor
+
+def allowed(power: Power) -> Callable[..., Visitor]:
+    """``checked`` as a dependency, which also declares the power in the route's description."""
+
+    declared = Security(BEARER, scopes=[power])
+
+    def check(connection: HTTPConnection, _: None = declared) -> Visitor:
+        return checked(connection, power)
 
     return check

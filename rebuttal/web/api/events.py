@@ -1,0 +1,78 @@
+"""A debate as server-sent events, each with the place from which one can go on."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+
+from starlette.requests import HTTPConnection
+from starlette.responses import StreamingResponse
+
+from rebuttal.app import DebateApp
+from rebuttal.errors import NotAllowed, RebuttalError
+from rebuttal.records import Visitor
+from rebuttal.web.api.position import Follower, Position
+from rebuttal.web.problems import problem_of
+
+QUIET = 10.0
+"""Seconds after which a listener hears a sign of life."""
+LOOK_EVERY = 5.0
+"""Seconds between two looks whether the debate and the right to hear it are still there."""
+AGAIN_AFTER = 1000
+"""Milliseconds after which one who lost the connection shall ask again."""
+
+Still = Callable[[], Awaitable[None]]
+
+
+async def stream(
+    app: DebateApp,
+    debate_id: str,
+    visitor: Visitor,
+    connection: HTTPConnection,
+    last_event_id: str | None,
+    after: str | None,
+) -> StreamingResponse:
+    """The answer to somebody who listens. Raises NotFound, and InvalidInput for a wrong place."""
+    start = Position.read(last_event_id) if last_event_id else Position(after or "")
+    await app.debate(debate_id, visitor=visitor)
+    said = _said(app, debate_id, visitor, Follower(start), still(app, debate_id, connection))
+    headers = {"x-accel-buffering": "no"}
+    return StreamingResponse(said, headers=headers, media_type="text/event-stream")
+
+
+async def _said(
+    app: DebateApp, debate_id: str, visitor: Visitor, follower: Follower, check: Still
+) -> AsyncGenerator[bytes, None]:
+    yield f"retry: {AGAIN_AFTER}\n\n".encode()
+    told = looked = time.monotonic()
+    try:
+        after = follower.position.last or None
+        async with aclosing(app.watch(debate_id, after, visitor=visitor)) as batches:
+            async for batch in batches:
+                for place, event in follower.take(batch):
+                    data = event.model_dump_json()
+                    yield f"id: {place}\nevent: {event.kind}\ndata: {data}\n\n".encode()
+                    told = time.monotonic()
+                if time.monotonic() - told > QUIET:
+                    yield b":\n\n"
+                    told = time.monotonic()
+                if time.monotonic() - looked > LOOK_EVERY:
+                    await check()
+                    looked = time.monotonic()
+    except RebuttalError as error:
+        yield f"event: error\ndata: {json.dumps(problem_of(error).value)}\n\n".encode()
+
+
+def still(app: DebateApp, debate_id: str, connection: HTTPConnection) -> Still:
+    """Raises where the debate is gone meanwhile, or who listens may do so no more."""
+    who = connection.scope["rebuttal.visitor"]
+    again: Callable[[], Awaitable[Visitor | None]] | None = connection.scope.get("rebuttal.again")
+
+    async def check() -> None:
+        if again is not None and await again() != who:
+            raise NotAllowed("You may hear this no longer.", "Ask again with a token that works.")
+        await app.state(debate_id, visitor=who)
+
+    return check
