@@ -104,7 +104,10 @@ class OllamaServerFake:
         if path == "/api/show":
             return 200, json.dumps(self._show(name))
         if path == "/api/generate":
-            self.loaded.pop(name, None)
+            if asked.get("keep_alive") == 0:
+                self.loaded.pop(name, None)
+            else:
+                self.loaded[name] = self.num_ctx.get(name, self.default)
             return 200, json.dumps({"model": name, "response": "", "done": True})
         self.loaded[name] = self.num_ctx.get(name, self.default)
         return 200, _spoken()
@@ -129,7 +132,8 @@ def _tag(name: str, size: int) -> dict[str, Any]:
 
 
 def _ps(name: str, tokens: int) -> dict[str, Any]:
-    return {"name": name, "model": name, "size": 2 * GB, "context_length": tokens}
+    memory = {"size": 2 * GB, "size_vram": GB // 2}
+    return {"name": name, "model": name, **memory, "context_length": tokens}
 
 
 def _spoken() -> str:

@@ -312,6 +312,21 @@ async def test_a_model_that_speaks_is_never_unloaded(built_in: BuiltIn, tmp_path
         await engine.close()
 
 
+async def test_a_model_is_loaded_ahead_of_its_first_turn_and_says_what_it_takes(
+    engine: Engine, built_in: BuiltIn
+) -> None:
+    model = speaker(engine, built_in)
+    assert engine.find(small(built_in)) is None
+    steps = [step.text async for step in model.load()]
+    assert steps == ["loading Small", "Small is in memory"]
+    found = engine.find(small(built_in, label="Another name of the same"))
+    assert found
+    assert found.bytes > 100_000_000
+    assert found.device in ("CPU", "GPU")
+    assert [step.text async for step in model.load()] == ["Small is in memory"]
+    assert not any(chunk.waiting for chunk in await hear(model))
+
+
 async def test_an_idle_model_is_unloaded_and_its_memory_is_free(built_in: BuiltIn) -> None:
     engine = new_engine(built_in, unload_after=0.4)
     await hear(speaker(engine, built_in))

@@ -67,7 +67,7 @@ async def test_installed_models_carry_size_and_what_of_them_is_loaded(
 ) -> None:
     fake.loaded["llama3.2:1b"] = 8192
     assert await server_at(fake).installed() == [
-        InstalledModel("llama3.2:1b", GB, True, 8192, 2 * GB, "d"),
+        InstalledModel("llama3.2:1b", GB, True, 8192, 2 * GB, GB // 2, "d"),
         InstalledModel("phi:latest", GB, digest="d"),
     ]
 
@@ -238,6 +238,17 @@ async def test_unloading_frees_the_model_and_its_alias_and_nothing_else(
 
 
 # Speaking
+
+
+async def test_a_model_is_loaded_without_being_asked_anything(fake: OllamaServerFake) -> None:
+    server = server_at(fake)
+    plain, wide = model_at(fake, server), model_at(fake, server, context=8192)
+    steps = [step.text async for step in plain.load()]
+    assert steps == ["loading The model", "The model is in memory"]
+    assert fake.loaded == {"phi:latest": 4096}
+    assert [step.text async for step in wide.load()] == steps
+    assert fake.loaded["phi-8k:latest"] == 8192, "with the context that a turn will want"
+    assert "/v1/chat/completions" not in fake.paths()
 
 
 async def test_loading_is_said_once_and_asked_for_only_when_another_model_spoke(

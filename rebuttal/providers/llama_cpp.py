@@ -4,50 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 import psutil
 
-from rebuttal.catalog import Endpoint, Model, Weights
-from rebuttal.errors import (
-    BrokenAnswer,
-    InvalidInput,
-    ModelError,
-    RebuttalError,
-    ServerFailed,
-    Unreachable,
-    WeightsError,
-)
-from rebuttal.providers.base import Chunk, Limits, Message, Options
+from rebuttal.catalog import Endpoint, Model
+from rebuttal.errors import InvalidInput, ModelError, RebuttalError, WeightsError
+from rebuttal.providers.base import Limits
 from rebuttal.providers.gguf import read_header
+from rebuttal.providers.llama_cpp_model import EmbeddedModel
 from rebuttal.providers.llama_cpp_place import (
     MOST_CONTEXT,
     SLOTS,
     Place,
+    Wanted,
     context_of,
     estimate,
+    wanted,
 )
 from rebuttal.providers.llama_cpp_process import LlamaServer, start_server
-from rebuttal.providers.openai_compatible import OpenAICompatible
 from rebuttal.providers.weights import WeightsCache
 from rebuttal.records import now
-
-_WAIT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model in memory. ``context`` is tokens."""
+    """A model in memory. ``context`` is tokens, ``device`` CPU or GPU."""
 
     bytes: int
     context: int
     since: datetime
-
-
-_Wish = tuple[Weights, int | None]
+    device: str
 
 
 class Engine:
@@ -69,7 +59,7 @@ class Engine:
         self.limits = limits
         self._budget = (memory_mib << 20) if memory_mib else psutil.virtual_memory().total // 2
         self._unload_after = unload_after
-        self._places: dict[_Wish, Place] = {}
+        self._places: dict[Wanted, Place] = {}
         self._released = asyncio.Event()
         self._timer: asyncio.Task[None] | None = None
 
@@ -80,11 +70,18 @@ class Engine:
     def loaded(self) -> dict[str, LoadedModel]:
         """The models in memory, by label."""
         return {
-            label: LoadedModel(place.server.memory, place.context, place.since)
+            label: _loaded(place, place.server)
             for place in self._places.values()
             if place.server and place.server.alive
             for label in sorted(place.labels)
         }
+
+    def find(self, model: Model) -> LoadedModel | None:
+        """What that model has in memory, under whichever label it was loaded."""
+        place = self._places.get(wanted(model))
+        if place is None or place.server is None or not place.server.alive:
+            return None
+        return _loaded(place, place.server)
 
     async def unload(self, label: str) -> None:
         """Free the memory of that model. Raises InvalidInput while it speaks."""
@@ -104,16 +101,16 @@ class Engine:
 
     def knows(self, model: Model) -> bool:
         """Whether the model is in memory or being loaded."""
-        place = self._places.get(_wish(model))
+        place = self._places.get(wanted(model))
         return place is not None and (place.server is None or place.server.alive)
 
     async def context(self, model: Model) -> int:
         """Tokens of one request, by the server, else by the file, else by the catalog."""
-        place = self._places.get(_wish(model))
+        place = self._places.get(wanted(model))
         if place and place.context:
             return place.context
         with suppress(RebuttalError):
-            file = self.weights.find(_wish(model)[0])
+            file = self.weights.find(wanted(model)[0])
             if file:
                 return context_of(model, read_header(file))
         return model.context or MOST_CONTEXT
@@ -121,7 +118,7 @@ class Engine:
     @contextmanager
     def hold(self, model: Model) -> Iterator[Place]:
         """The model's place, loading or loaded; it stays as long as it is held."""
-        wish = _wish(model)
+        wish = wanted(model)
         place = self._places.get(wish)
         if place and place.server and not place.server.alive:
             place.server.bury()
@@ -140,7 +137,7 @@ class Engine:
             place.last_used = time.monotonic()
             self._released.set()
 
-    async def _load(self, wish: _Wish, place: Place, model: Model) -> LlamaServer:
+    async def _load(self, wish: Wanted, place: Place, model: Model) -> LlamaServer:
         try:
             file = await self.weights.verified(wish[0])
             if file is None:
@@ -188,7 +185,7 @@ class Engine:
             place.stage = f"waiting for memory that {names} has in use"
             await self._released.wait()
 
-    async def _drop(self, wish: _Wish) -> None:
+    async def _drop(self, wish: Wanted) -> None:
         place = self._places.pop(wish, None)
         if place is None:
             return
@@ -209,85 +206,8 @@ class Engine:
                     await self._drop(wish)
 
 
-class EmbeddedModel:
-    """A ChatModel whose server is started when it is first needed."""
-
-    def __init__(self, engine: Engine, endpoint: Endpoint, model: Model) -> None:
-        self._engine = engine
-        self._endpoint = endpoint
-        self._model = model
-
-    async def context(self) -> int:
-        """Tokens of one request, known without loading once the file is there."""
-        return await self._engine.context(self._model)
-
-    async def stream(
-        self, messages: Sequence[Message], options: Options
-    ) -> AsyncGenerator[Chunk, None]:
-        """Speak; see ChatModel. Fetching, loading and waiting for a turn come as ``waiting``.
-
-        Raises WeightsError as well.
-        """
-        if not self._engine.knows(self._model):
-            async with aclosing(self._fetched()) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-        with self._engine.hold(self._model) as place:
-            async with aclosing(_ready(place)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-            async with place.slots, aclosing(self._spoken(place, messages, options)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-
-    async def _fetched(self) -> AsyncGenerator[Chunk, None]:
-        weights = self._engine.weights
-        wanted = _wish(self._model)[0]
-        if await weights.verified(wanted) is None:
-            async with aclosing(weights.fetch(wanted)) as steps:
-                async for step in steps:
-                    yield Chunk(waiting=step.text, fraction=step.fraction)
-
-    async def _spoken(
-        self, place: Place, messages: Sequence[Message], options: Options
-    ) -> AsyncGenerator[Chunk, None]:
-        server = place.server
-        assert server
-        speaker = OpenAICompatible(
-            self._endpoint, self._model, server.key, self._engine.limits, address=server.address
-        )
-        try:
-            async with aclosing(speaker.stream(messages, options)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-        except ModelError as exc:
-            broke = isinstance(exc, Unreachable | ServerFailed | BrokenAnswer)
-            if not broke or not await server.died():
-                raise
-            raise ServerFailed(
-                f"the engine of {self._model.label!r} broke down", "Resume loads it again."
-            ) from exc
-
-
-async def _ready(place: Place) -> AsyncGenerator[Chunk, None]:
-    """Say what is waited for until the model is in memory. Raises what the loading raised."""
-    said = ""
-    assert place.loading
-    while not place.loading.done():
-        if place.stage != said:
-            said = place.stage
-            yield Chunk(waiting=said)
-        await asyncio.wait({place.loading}, timeout=_WAIT)
-    if place.loading.cancelled():
-        raise ModelError(f"{place.label!r} was unloaded meanwhile", "Resume loads it again.")
-    place.loading.result()
-    if place.slots.locked():
-        yield Chunk(waiting=f"{place.label} speaks in {SLOTS} other debates; this turn is next")
-
-
-def _wish(model: Model) -> _Wish:
-    assert model.weights
-    return model.weights, model.context
+def _loaded(place: Place, server: LlamaServer) -> LoadedModel:
+    return LoadedModel(server.memory, place.context, place.since, server.device)
 
 
 def _mib(size: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from rebuttal.catalog import Model
+from rebuttal.catalog import Model, Weights
 from rebuttal.providers.gguf import Header
 from rebuttal.providers.llama_cpp_process import CACHE_MIB, LlamaServer
 from rebuttal.records import now
@@ -23,6 +23,10 @@ STEP = 256
 _OVERHEAD = 128 << 20
 _REPACKED = 1.6
 """Of the size of the file: its pages, and the tensors that are laid out anew for this CPU."""
+
+
+Wanted = tuple[Weights, int | None]
+"""What is loaded: a file, with a context."""
 
 
 @dataclass(eq=False)
@@ -45,6 +49,12 @@ class Place:
     @property
     def idle(self) -> bool:
         return self.server is not None and not self.uses
+
+
+def wanted(model: Model) -> Wanted:
+    """What an embedded model has to have in memory."""
+    assert model.weights
+    return model.weights, model.context
 
 
 def context_of(model: Model, header: Header) -> int:

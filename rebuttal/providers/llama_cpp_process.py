@@ -29,9 +29,15 @@ _ILLEGAL_INSTRUCTION = (-4, 0xC000001D)
 
 
 class LlamaServer:
-    """A running server: its ``address``, and the ``key`` that only this process knows."""
+    """A running server: its ``address``, the ``key`` that only this process knows, its ``device``.
 
-    def __init__(self, process: subprocess.Popen[bytes], address: str, key: str) -> None:
+    The device is CPU or GPU.
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], address: str, key: str, device: str
+    ) -> None:
+        self.device = device
         self._process = process
         self.address = f"{address}/v1"
         self.key = key
@@ -86,7 +92,7 @@ async def start_server(file: Path, model: str, context: int, slots: int) -> Llam
                 line = await asyncio.to_thread(process.stdout.readline)
             report = json.loads(line or "{}")
             if "address" in report:
-                return LlamaServer(process, report["address"], key)
+                return LlamaServer(process, report["address"], key, report["device"])
             problem = await asyncio.to_thread(_failure, model, process, report, complaints)
         except TimeoutError:
             problem = ModelError(f"{model!r} was not loaded within {LOAD_WITHIN:.0f} s")

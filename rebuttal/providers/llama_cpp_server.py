@@ -27,7 +27,7 @@ def main() -> None:
     except Exception as exc:
         report(error=str(exc), kind=type(exc).__name__)
         return
-    report(address=server.listening_address)
+    report(address=server.listening_address, device=device())
     sys.stdin.read()
     # Not by way of the server's own end, which may wait for ever.
     os._exit(0)
@@ -37,6 +37,14 @@ def report(**fields: str) -> None:
     """Tell the app how it went."""
     sys.stdout.write(json.dumps(fields) + "\n")
     sys.stdout.flush()
+
+
+def device() -> str:
+    """What the layers of a model lie on: a build that knows a GPU puts all of them there."""
+    import xllamacpp
+
+    kinds = [str(one["type"]) for one in xllamacpp.get_device_info()]
+    return "GPU" if any("GPU" in kind for kind in kinds) else "CPU"
 
 
 def load(settings: dict[str, Any]) -> Any:

@@ -21,6 +21,8 @@ from rebuttal.providers.upstream import Upstream
 ANSWER_WITHIN = 5.0
 PULL_WITHIN = 300.0
 """Seconds between two signs of life of a pull; checking the sum of a large file takes long."""
+LOAD_WITHIN = 900.0
+"""Seconds; a large file on a slow disk takes minutes."""
 GLANCE_WITHIN = 0.5
 """Seconds that a turn may wait for whether its model is in memory."""
 STAYS = 60.0
@@ -31,13 +33,18 @@ DEFAULT_CONTEXT = 4096
 
 @dataclass(frozen=True, slots=True)
 class InstalledModel:
-    """A model that the server has. ``size`` is bytes on disk; two are None unless it is loaded."""
+    """A model that the server has. ``size`` is bytes on disk.
+
+    Loaded, it takes ``loaded_bytes`` of memory, of which ``gpu_bytes`` are a GPU's; those three are
+    None unless it is.
+    """
 
     name: str
     size: int | None = None
     loaded: bool = False
     context: int | None = None
     loaded_bytes: int | None = None
+    gpu_bytes: int | None = None
     digest: str | None = None
 
 
@@ -80,6 +87,7 @@ class OllamaServer:
                         here is not None,
                         here.context_length if here else None,
                         here.size if here else None,
+                        here.size_vram if here else None,
                         one.digest,
                     )
                 )
@@ -164,6 +172,11 @@ class OllamaServer:
             )
         self.forget(name)
 
+    async def load(self, name: str) -> None:
+        """Have it in memory, for as long as the server keeps what nobody asks."""
+        async with connect(self._upstream(name), LOAD_WITHIN) as client:
+            await client.generate(model=name)
+
     async def unload(self, name: str) -> None:
         """Free the memory that the model holds, under whichever of its names."""
         base = full_name(name)
@@ -244,6 +257,12 @@ class OllamaModel:
         except ModelMissing:
             server.forget(name)
             raise
+
+    async def load(self) -> AsyncGenerator[Progress, None]:
+        """Be in memory, with the context that a turn will want. Raises a ModelError."""
+        yield Progress(f"loading {self._model.label}")
+        await self._server.load(await self._named())
+        yield Progress(f"{self._model.label} is in memory")
 
     async def _named(self) -> str:
         """The name to ask for, so that the context the catalog wants is there."""
