@@ -20,7 +20,8 @@ import pytest
 from rebuttal.catalog import Model, Weights
 from rebuttal.errors import ContextOverflow, InvalidInput, ModelError, ServerFailed, WeightsError
 from rebuttal.providers.base import Chunk, Limits, Message, Options
-from rebuttal.providers.llama_cpp import EmbeddedModel, Engine
+from rebuttal.providers.llama_cpp import Engine
+from rebuttal.providers.llama_cpp_model import EmbeddedModel
 from rebuttal.providers.llama_cpp_place import SLOTS
 from rebuttal.providers.weights import WeightsCache
 from tests.built_in import BuiltIn
