@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rebuttal.errors import RebuttalError
     from rebuttal.records import Debate, Debater, Persona, Seat, Turn
     from rebuttal.settings import Settings, load_settings
+    from rebuttal.sync import SyncDebateApp
 
 __version__ = "0.1.0"
 
@@ -28,6 +29,7 @@ __all__ = [
     "RebuttalError",
     "Seat",
     "Settings",
+    "SyncDebateApp",
     "Turn",
     "load_settings",
 ]
@@ -36,6 +38,7 @@ _HOMES = {
     "DebateApp": "rebuttal.app",
     "RebuttalError": "rebuttal.errors",
     "Settings": "rebuttal.settings",
+    "SyncDebateApp": "rebuttal.sync",
     "load_settings": "rebuttal.settings",
 }
 
