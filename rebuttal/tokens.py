@@ -58,7 +58,7 @@ class Tokens:
                 raise Busy(f"You have {MOST_TOKENS} tokens.", "Revoke one of them first.", 0)
             secret, moment = PREFIX + secrets.token_urlsafe(32), self._clock()
             token = Token(
-                hash=_hash(secret),
+                hash=hash_of(secret),
                 kind="program",
                 owner=visitor.owner,
                 name=name,
@@ -91,7 +91,7 @@ class Tokens:
 
     async def visitor(self, secret: str, network: str = "") -> Visitor:
         """Who comes with this secret. Raises NotAllowed in the same words whatever is wrong."""
-        token = await (await self._access.store()).get_token(_hash(secret))
+        token = await (await self._access.store()).get_token(hash_of(secret))
         if token is None or token.kind != "program" or self._is_over(token):
             raise ended()
         return Visitor(
@@ -119,10 +119,11 @@ def ended() -> NotAllowed:
     )
 
 
+def hash_of(secret: str) -> str:
+    """By which the token of that secret is known."""
+    return hashlib.sha256(secret[:LONGEST_SECRET].encode("utf-8", "replace")).hexdigest()
+
+
 def _check_person(visitor: Visitor) -> None:
     if visitor.powers is not None or visitor.reads or not (visitor.owner or visitor.operator):
         raise NotAllowed("Tokens are an affair of people.", "Make and revoke them on the page.")
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret[:LONGEST_SECRET].encode("utf-8", "replace")).hexdigest()

@@ -22,7 +22,7 @@ class Make(Asked):
     """A token to be; without ``days`` it works until it is revoked."""
 
     name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=r"\S")]
-    powers: Annotated[list[Power], Field(min_length=1, max_length=3)] = ["read", "debate"]
+    powers: list[Power] = Field(default=["read", "debate"], min_length=1, max_length=3)
     days: Annotated[int, Field(ge=1, le=MOST_DAYS)] | None = None
 
 
@@ -73,7 +73,9 @@ def routes(app: DebateApp) -> APIRouter:
 
     @router.delete("/tokens/{hash}", status_code=204, summary="Revoke a token")
     async def revoke(hash: Hash, visitor: Person) -> None:
-        """From now on it opens nothing; what listens by it ends within seconds. For people alone."""
+        """From now on it opens nothing, and what listens by it ends within seconds. For people
+        alone.
+        """
         await app.tokens.revoke(hash, visitor=visitor)
 
     return router
