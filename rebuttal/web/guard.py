@@ -32,6 +32,7 @@ from rebuttal.web.connections import Door, harden
 from rebuttal.web.headers import AnswerHeaders
 from rebuttal.web.health import Health
 from rebuttal.web.hosts import Hosts, check_origin
+from rebuttal.web.openai_api.errors import OPENAI, send_error
 from rebuttal.web.ours import Ours
 from rebuttal.web.peers import Peers
 from rebuttal.web.problems import answer_problem, answer_words, problem_of, send_problem
@@ -132,7 +133,9 @@ class Guard:
     async def _refuse(self, asked: Request, error: Refused | RebuttalError) -> None:
         """In the form that whoever asks can show."""
         scripted = routes.is_scripted(asked.path)
-        if routes.is_programs(asked.path):
+        if asked.path.startswith(OPENAI):
+            await send_error(asked.send, error)
+        elif routes.is_programs(asked.path):
             await send_problem(asked.send, problem_of(error))
         elif isinstance(error, Refused):
             await answer_refused(asked.send, error, scripted)
