@@ -48,7 +48,7 @@ async def export(
     if to is None:
         sys.stdout.write(text)
         return DONE
-    with _new(to) as file:
+    with new_file(to) as file:
         file.write(text.encode())
     return DONE
 
@@ -63,13 +63,13 @@ async def import_(app: DebateApp, file: Source) -> int:
 
 
 async def _write(path: Path, pieces: AsyncIterator[bytes]) -> None:
-    with _new(path) as file:
+    with new_file(path) as file:
         async for piece in pieces:
             file.write(piece)
 
 
 @contextmanager
-def _new(path: Path) -> Iterator[BinaryIO]:
+def new_file(path: Path) -> Iterator[BinaryIO]:
     """A file that was not there, and that goes again if it cannot be written to its end."""
     try:
         with path.open("xb") as file:

@@ -58,7 +58,7 @@ Other = Annotated[str, typer.Argument(metavar="OTHER", help="Another debate's id
 async def tree(app: House, debate_id: DebateId) -> int:
     """Print which turns have which continuations. Numbers are those of the main line."""
     origin, turns = await app.origin(debate_id), await app.tree(debate_id)
-    _print_tree(origin, turns, stdout())
+    print_tree(origin, turns, stdout())
     return DONE
 
 
@@ -72,7 +72,7 @@ async def branch(
     as_json: Json = False,
 ) -> int:
     """Go on after a turn, as it was or with others; what followed stays on a side branch."""
-    after = await _turn(app, debate_id, turn)
+    after = await turn_of(app, debate_id, turn)
     seats = parse_seats(seat, (), app.catalog) if seat else None
     await app.branch(debate_id, after.id, seats=seats, text=say, rounds=rounds)
     return await follow_to_end(app, debate_id, after.id, as_json)
@@ -80,7 +80,7 @@ async def branch(
 
 async def fresh(app: House, debate_id: DebateId, turn: TurnRef, as_json: Json = False) -> int:
     """Have a turn spoken anew and go on from there."""
-    old = await _turn(app, debate_id, turn)
+    old = await turn_of(app, debate_id, turn)
     await app.regenerate(debate_id, old.id)
     return await follow_to_end(app, debate_id, old.parent_id, as_json)
 
@@ -89,20 +89,20 @@ async def edit(
     app: House, debate_id: DebateId, turn: TurnRef, text: Words, as_json: Json = False
 ) -> int:
     """Put a turn into other words and go on from there."""
-    old = await _turn(app, debate_id, turn)
+    old = await turn_of(app, debate_id, turn)
     await app.edit(debate_id, old.id, text)
     return await follow_to_end(app, debate_id, old.parent_id, as_json)
 
 
 async def choose(app: House, debate_id: DebateId, turn: TurnRef) -> int:
     """Make the line through a turn the main line."""
-    await app.choose(debate_id, (await _turn(app, debate_id, turn)).id)
+    await app.choose(debate_id, (await turn_of(app, debate_id, turn)).id)
     return await tree(app, debate_id)
 
 
 async def prune(app: House, debate_id: DebateId, turn: TurnRef) -> int:
     """Delete a turn and all that follow it, for good."""
-    await app.prune(debate_id, (await _turn(app, debate_id, turn)).id)
+    await app.prune(debate_id, (await turn_of(app, debate_id, turn)).id)
     return await tree(app, debate_id)
 
 
@@ -160,8 +160,8 @@ BRANCHING: dict[str, Any] = {
 """The commands by their names."""
 
 
-async def _turn(app: House, debate_id: str, reference: str) -> Turn:
-    """By its number on the main line, the topic being 0, or by the beginning of its id."""
+async def turn_of(app: House, debate_id: str, reference: str) -> Turn:
+    """A turn by its number on the main line, the topic being 0, or by the beginning of its id."""
     turns, line = await app.tree(debate_id), await app.transcript(debate_id)
     if reference.isdecimal() and int(reference) < len(line):
         return line[int(reference)]
@@ -185,7 +185,8 @@ def _changed(texts: Sequence[str], origin: Debate, app: House) -> dict[str, Seat
     return changed
 
 
-def _print_tree(origin: Debate, turns: Sequence[Turn], out: Console) -> None:
+def print_tree(origin: Debate, turns: Sequence[Turn], out: Console) -> None:
+    """Which turns have which continuations."""
     numbers = {turn.id: at for at, turn in enumerate(line_to(turns, origin.tip))}
     width = max(SHORT, _needed(turns)) if len(numbers) < len(turns) else len(str(len(numbers)))
     everybody = cast(origin, turns)
