@@ -49,6 +49,7 @@ from rebuttal.records import (
     Seat,
     Turn,
     Visitor,
+    new_id,
 )
 from rebuttal.rights import Rights
 from rebuttal.settings import Settings
@@ -168,18 +169,20 @@ class DebateApp:
         request: str | None = None,
         keys: Mapping[str, str] | None = None,
         run: bool = True,
+        under: str | None = None,
         visitor: Visitor = OPERATOR,
     ) -> str:
         """Begin a debate and return its id; it runs on its own from here, or from ``resume``.
 
-        ``context`` is a note behind the topic that all hear. Two starts of a visitor with the same
-        ``request`` (any unguessable text) are one debate.
+        ``context`` is a note behind the topic that all hear. ``under`` is the id that it shall
+        have, of ``new_id``. Two starts of a visitor with the same ``request`` (any unguessable
+        text) are one debate.
         ``keys``, by endpoint, are the visitor's own: kept in memory for this debate alone. Raises
         InvalidInput, NotFound or NotAllowed for what cannot be, Busy or BudgetSpent where a limit
         is reached, StoreError where it cannot be kept.
         """
         own, note = dict(keys or {}), context.strip()
-        wish = Wish(topic, tuple(seats), rounds, language, seed, own, note, run)
+        wish = Wish(topic, tuple(seats), rounds, language, seed, own, note, run, under or new_id())
         return await self._starts.start(wish, request, visitor)
 
     async def say(

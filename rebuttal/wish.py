@@ -34,6 +34,7 @@ class Wish:
     context: str = ""
     run: bool = True
     """Whether it begins at once."""
+    id: str = field(default_factory=new_id)
 
     def check(self, settings: Settings) -> None:
         """Raises InvalidInput for what cannot be, whatever the catalog holds."""
@@ -50,7 +51,7 @@ class Wish:
         """The debate and the turn that opens it. Raises NotFound."""
         topic, moment, first = checked_text(self.topic, "topic"), now(), new_id()
         debate = Debate(
-            id=new_id(),
+            id=self.id,
             topic=topic,
             debaters=seating.table(topic, self.seats),
             rounds=self.rounds,
