@@ -117,6 +117,7 @@ _KEYS = re.compile(
     r"""
       \b(?:sk|pk|rk|gsk|xai|hf|ghp|gho|github_pat|glpat|r8|nvapi|pplx|csk|fw|xox[a-z])
       [-_][\w-]{8,}                                             # keys that say so themselves
+    | \brebuttal-[\w-]{43}                                      # tokens of ours
     | \b(?:AIza[\w-]{20,} | AKIA[A-Z0-9]{12,} | eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)
     | (?i:(?<=bearer\s))\s*[^\s"',;]{6,} | (?<=Basic\s)[\w+/=]{8,}
     | (?<=://)[^\s/@]+(?=@)                                    # user:password in an address
