@@ -188,8 +188,8 @@ def screen(tmp_path: Path) -> Iterator[Screen]:
     screen.close()
 
 
-def test_a_debate_streams_in_colour_and_breaks_at_words(screen: Screen) -> None:
-    screen.run("debate", "Tea or coffee?", *TWO)
+def test_a_plain_debate_streams_in_colour_and_breaks_at_words(screen: Screen) -> None:
+    screen.run("debate", "Tea or coffee?", *TWO, "--plain")
     assert screen.wait() == 0
     text = screen.until("page.")
     lines = screen.plain.splitlines()

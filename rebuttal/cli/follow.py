@@ -8,6 +8,7 @@ from typing import Protocol
 
 from rebuttal.cli.house import House
 from rebuttal.cli.json_lines import JsonLines
+from rebuttal.cli.layout import Layout, can_lay_out
 from rebuttal.cli.options import DONE, FAILED, STOPPED
 from rebuttal.cli.stage import Stage
 from rebuttal.cli.terminal import say_problem, stderr, stdout
@@ -47,9 +48,17 @@ async def follow_to_end(
     app: House, debate_id: str, after: str | None, as_json: bool, plain: bool = False
 ) -> int:
     """Show the debate behind the turn ``after`` on stdout until it rests; the exit code."""
-    show: Show = JsonLines() if as_json else Stage(stdout(), stderr())
+    show = _show(as_json, plain)
     show.begin(await app.debate(debate_id))
     return exit_code(await follow(app, debate_id, after, show), debate_id)
+
+
+def _show(as_json: bool, plain: bool) -> Show:
+    """Where the events of a whole debate go."""
+    out = stdout()
+    if as_json:
+        return JsonLines()
+    return Layout(out) if not plain and can_lay_out(out) else Stage(out, stderr())
 
 
 async def _watch(app: House, debate_id: str, after: str | None, show: Show) -> Rest:
