@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
@@ -177,6 +177,12 @@ class Catalog(Record):
     def endpoint_of(self, model: Model) -> Endpoint:
         """Where that model lives; of several the first."""
         return self.endpoints[model.endpoint]
+
+    def endpoints_of(self, labels: Collection[str]) -> set[str]:
+        """Everywhere that the models of these labels live, ``Endpoint/id`` among them."""
+        listed = [self.models[label] for label in labels if label in self.models]
+        others = {label.partition("/")[0] for label in labels if label not in self.models}
+        return others | {one.endpoint for model in listed for one in model.everywhere}
 
     @property
     def pooled(self) -> frozenset[str]:

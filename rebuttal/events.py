@@ -42,6 +42,8 @@ class TurnWaiting(Record):
     seat: str
     reason: str
     fraction: float | None = None
+    endpoint: str = ""
+    """Who is asked from here on, where that is not the model's first endpoint, or another now."""
 
 
 class TurnDelta(Record):

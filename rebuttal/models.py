@@ -3,53 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from rebuttal.catalog import Catalog, Endpoint, Model
-from rebuttal.errors import InvalidInput, NotFound, RebuttalError, WeightsError
+from rebuttal.catalog import Catalog, Model
+from rebuttal.errors import InvalidInput
 from rebuttal.providers.base import ChatModel, Limits, Progress
+from rebuttal.providers.breaker import Breaker
+from rebuttal.providers.pool import Counted, Pool
+from rebuttal.providers.station import Member
 from rebuttal.records import EndpointState, ModelState
+from rebuttal.servers import Servers
 from rebuttal.settings import Settings, read_key
+from rebuttal.states import States
 
 if TYPE_CHECKING:
     from rebuttal.providers.llama_cpp import Engine
-    from rebuttal.providers.ollama import OllamaServer
 
-REPORT_FRESH = 10.0
-"""Seconds for which an endpoint's answer about its models is good."""
 DIGEST_WITHIN = 1.0
 """Seconds that a debate waits to learn which weights a server has."""
-MOST_REPORTED = 300
-"""Models of one endpoint that are offered beyond the file; routers report thousands."""
-
 MOST_CONNECTED = 500
 """Models that are remembered as asked for; with more, the first ones are made anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Installed:
-    """A model that a server reports."""
-
-    name: str
-    size: int | None = None
-    context: int | None = None
-    loaded: bool = False
-    digest: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Report:
-    """What an endpoint said of itself, or why it said nothing (``problem``)."""
-
-    installed: tuple[_Installed, ...] = ()
-    problem: str = ""
-    at: float = 0.0
 
 
 class Models:
@@ -62,9 +40,7 @@ class Models:
         self._catalog = catalog
         self._given = dict(given or {})
         self._chats: dict[str, ChatModel] = {}
-        self._servers: dict[str, OllamaServer] = {}
-        self._reports: dict[str, _Report] = {}
-        self._asking: dict[str, asyncio.Lock] = {}
+        self._servers = Servers(catalog)
         self._engine: Engine | None = None
 
     @property
@@ -76,8 +52,8 @@ class Models:
     def catalog(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._chats.clear()
-        self._servers.clear()
-        self._reports.clear()
+        self._servers.stop()
+        self._servers = Servers(catalog)
 
     def find(self, label: str) -> Model:
         """The model of that label; ``Endpoint/id`` is any model of an endpoint. Raises NotFound."""
@@ -97,43 +73,71 @@ class Models:
         """Whether the file names it, or whoever made the app gave it."""
         return label in self._catalog.models or label in self._given
 
-    def get(self, label: str, *, key: str | None = None) -> tuple[ChatModel, Model]:
+    def get(self, label: str, *, own: tuple[str, str] | None = None) -> tuple[ChatModel, Model]:
         """What speaks for that label, and how the catalog wants it asked.
 
-        Asked with a ``key`` of its own, it is made for this call and not kept.
+        ``own`` is an endpoint of it with a key for that alone: no other is asked then, and what is
+        made for this call is not kept.
         """
         model = self.find(label)
         if label in self._given:
             return self._given[label], model
-        if key is not None:
-            return self._connect(model, key), model
+        if own is not None:
+            endpoint, key = own
+            return self._connect(model.at(endpoint), self._limits(), key), model.at(endpoint)
         if label not in self._chats:
             if len(self._chats) >= MOST_CONNECTED:
                 del self._chats[next(iter(self._chats))]
-            self._chats[label] = self._connect(model)
+            self._chats[label] = self._speaker(model)
         return self._chats[label], model
 
     def lacks_key(self, model: Model) -> bool:
         """Whether nobody is asked for that model until somebody brings a key."""
-        endpoint = self._catalog.endpoint_of(model)
-        needed = endpoint.needs_key and model.label not in self._given
-        return bool(needed and endpoint.key and not read_key(endpoint.key))
+        places = [self._catalog.endpoint_of(one) for one in model.everywhere]
+        return model.label not in self._given and all(
+            place.needs_key and place.key and not read_key(place.key) for place in places
+        )
 
     async def digest(self, label: str) -> str | None:
-        """Which weights the label stands for now; None where that is not known at once."""
+        """Which weights the label stands for now; None where that is not known at once.
+
+        Of several endpoints all must have the same; one that rests is not asked.
+        """
         model = self.find(label)
-        endpoint = self._catalog.endpoint_of(model)
-        if label in self._given or endpoint.api == "openai":
+        if label in self._given:
             return None
+        found = set(await asyncio.gather(*(self._digest(one) for one in model.everywhere)))
+        return found.pop() if len(found) == 1 else None
+
+    async def _digest(self, model: Model) -> str | None:
+        endpoint = self._catalog.endpoint_of(model)
         if endpoint.api == "embedded":
             own = self._settings.weights is not None
             return None if own or model.weights is None else model.weights.sha256
+        station = self._servers.stations.get(endpoint.name)
+        if endpoint.api == "openai" or (station and station.breaker.state != "closed"):
+            return None
+        asking = asyncio.shield(self._servers.report(endpoint))
         with suppress(TimeoutError):
-            report = await asyncio.wait_for(asyncio.shield(self._report(endpoint)), DIGEST_WITHIN)
-            return next((i.digest for i in report.installed if _is(i, model)), None)
+            installed = (await asyncio.wait_for(asking, DIGEST_WITHIN)).of(model)
+            return installed.digest if installed else None
         return None
 
-    def _connect(self, model: Model, own_key: str | None = None) -> ChatModel:
+    def _speaker(self, model: Model) -> ChatModel:
+        """A pool where several endpoints have it; as ever where nobody else has a part in it."""
+        stations = self._servers.stations
+        if model.endpoint not in stations:
+            return self._connect(model, self._limits())
+        # A pool moves on at once, and asks again itself where there is nowhere to go.
+        limits = replace(self._limits(), retries=0) if model.others else self._limits()
+        members = [
+            Member(stations[one.endpoint], self._connect(one, limits), Breaker())
+            for one in model.everywhere
+        ]
+        return Pool(members, self._limits()) if model.others else Counted(members[0])
+
+    def _connect(self, model: Model, limits: Limits, own_key: str | None = None) -> ChatModel:
+        """The model at its (first) endpoint."""
         endpoint = self._catalog.endpoint_of(model)
         if endpoint.api == "embedded":
             return self._embedded().chat_model(endpoint, model)
@@ -143,163 +147,83 @@ class Models:
         if endpoint.api == "ollama":
             from rebuttal.providers.ollama import OllamaModel, OllamaServer
 
-            server = OllamaServer(endpoint, key) if own_key else self._server(endpoint)
-            return OllamaModel(endpoint, model, key, self._limits(), server)
+            server = OllamaServer(endpoint, key) if own_key else self._servers.ollama(endpoint)
+            return OllamaModel(endpoint, model, key, limits, server)
         from rebuttal.providers.openai_compatible import OpenAICompatible
 
-        return OpenAICompatible(endpoint, model, key, self._limits())
+        return OpenAICompatible(endpoint, model, key, limits)
 
     # --- states -----------------------------------------------------------------------------------
 
     async def states(self) -> tuple[ModelState, ...]:
         """Every model of the file with what keeps it from being used, then what servers report."""
-        endpoints = list(self._catalog.endpoints.values())
-        reports = dict(
-            zip(
-                self._catalog.endpoints,
-                await asyncio.gather(*(self._report(endpoint) for endpoint in endpoints)),
-                strict=True,
-            )
-        )
-        listed = [
-            self._state(model, reports[model.endpoint]) for model in self._catalog.models.values()
-        ]
-        named = {(model.endpoint, _full(model.model)) for model in self._catalog.models.values()}
-        found = [
-            self._found_state(endpoint, installed)
-            for endpoint in endpoints
-            for installed in reports[endpoint.name].installed[:MOST_REPORTED]
-            if (endpoint.name, _full(installed.name)) not in named
-        ]
-        return (*listed, *filter(None, found))
+        return (await self._states()).models()
 
     async def endpoint_states(self) -> tuple[EndpointState, ...]:
         """Each endpoint and whether it answers."""
-        endpoints = list(self._catalog.endpoints.values())
-        reports = await asyncio.gather(*(self._report(endpoint) for endpoint in endpoints))
-        return tuple(
-            EndpointState(
-                name=endpoint.name,
-                address=endpoint.address or "on this machine, inside the app",
-                usable=not report.problem,
-                reason=report.problem,
-            )
-            for endpoint, report in zip(endpoints, reports, strict=True)
+        return (await self._states()).endpoints()
+
+    async def _states(self) -> States:
+        return States(
+            self._catalog,
+            await self._servers.reports(),
+            self._servers.stations,
+            self._given,
+            self._embedded,
+            self._settings.offline,
         )
-
-    def _state(self, model: Model, report: _Report) -> ModelState:
-        if model.label in self._given:
-            return _usable(model)
-        endpoint = self._catalog.endpoint_of(model)
-        if endpoint.api == "embedded":
-            return self._embedded_state(model)
-        if report.problem:
-            return _usable(model).model_copy(update={"usable": False, "reason": report.problem})
-        if endpoint.api != "ollama":
-            return _usable(model)
-        installed = next((i for i in report.installed if _is(i, model)), None)
-        if installed is None:
-            reason = f"not pulled; pull it on the Models tab or with: ollama pull {model.model}"
-            missing = {"usable": False, "reason": reason, "can_pull": True}
-            return _usable(model).model_copy(update=missing)
-        return _of_server(model, installed)
-
-    def _found_state(self, endpoint: Endpoint, installed: _Installed) -> ModelState | None:
-        """None for a name that no label can hold: a server may report anything."""
-        try:
-            model = self.find(f"{endpoint.name}/{installed.name}")
-        except NotFound:
-            return None
-        return _of_server(model, installed) if endpoint.api == "ollama" else _usable(model)
-
-    def _embedded_state(self, model: Model) -> ModelState:
-        loaded = self._engine.loaded().get(model.label) if self._engine else None
-        weights = model.weights
-        assert weights is not None
-        try:
-            there = self._embedded().weights.find(weights) is not None
-        except WeightsError as error:
-            return _usable(model).model_copy(update={"usable": False, "reason": str(error)})
-        size = f"{weights.size / 1e6:.0f} MB" if weights.size else "the file"
-        fetchable = not there and weights.path is None and not self._settings.offline
-        reason = "" if there else f"{size} to fetch at first use"
-        if not there and not fetchable:
-            reason = (
-                f"{weights.path} is not there" if weights.path else "not here, and offline is set"
-            )
-        return _usable(model).model_copy(
-            update={
-                "usable": there or fetchable,
-                "reason": reason,
-                "can_pull": fetchable,
-                "can_unload": loaded is not None,
-                "loaded": loaded is not None,
-                "size": weights.size,
-                "context": loaded.context if loaded else model.context,
-            }
-        )
-
-    async def _report(self, endpoint: Endpoint) -> _Report:
-        """What the endpoint says; asked once for all who want to know it now."""
-        async with self._asking.setdefault(endpoint.name, asyncio.Lock()):
-            known = self._reports.get(endpoint.name)
-            if known and time.monotonic() - known.at < REPORT_FRESH:
-                return known
-            try:
-                installed = await self._ask(endpoint)
-                report = _Report(tuple(installed), at=time.monotonic())
-            except RebuttalError as error:
-                report = _Report(problem=str(error), at=time.monotonic())
-            self._reports[endpoint.name] = report
-            return report
-
-    async def _ask(self, endpoint: Endpoint) -> list[_Installed]:
-        if endpoint.api == "embedded":
-            return []
-        key = read_key(endpoint.key) if endpoint.key else None
-        if endpoint.needs_key and not key:
-            raise InvalidInput(f"no key; set {endpoint.key} in the environment or in .env")
-        if endpoint.api == "ollama":
-            found = await self._server(endpoint).installed()
-            return [_Installed(m.name, m.size, m.context, m.loaded, m.digest) for m in found]
-        if not endpoint.lists_models:
-            return []
-        from rebuttal.providers.openai_compatible import list_models
-
-        return [_Installed(name) for name in await list_models(endpoint, key)]
 
     # --- weights and memory -----------------------------------------------------------------------
 
     async def pull(self, label: str) -> AsyncGenerator[Progress, None]:
-        """Fetch the weights of an embedded model, or have its Ollama server pull it."""
+        """Fetch the weights of an embedded model, or have its Ollama servers pull it.
+
+        Of several servers, those that answer and lack it.
+        """
         model = self.find(label)
-        endpoint = self._catalog.endpoint_of(model)
-        if endpoint.api == "embedded" and model.weights:
-            pulling = self._embedded().weights.fetch(model.weights)
-        elif endpoint.api == "ollama":
-            pulling = self._server(endpoint).pull(model.model)
-        else:
-            raise InvalidInput(f"{label!r} lives at {endpoint.name}; there is nothing to pull.")
-        async for progress in pulling:
-            yield progress
-        self._reports.pop(endpoint.name, None)
+        pulled = False
+        for one in model.everywhere if not model.others else await self._lacking(model):
+            endpoint = self._catalog.endpoint_of(one)
+            if endpoint.api == "embedded" and one.weights:
+                pulling = self._embedded().weights.fetch(one.weights)
+            elif endpoint.api == "ollama":
+                pulling = self._servers.ollama(endpoint).pull(one.model)
+            else:
+                continue
+            async for progress in pulling:
+                yield progress
+            self._servers.forget(endpoint)
+            pulled = True
+        if not pulled:
+            places = " and ".join(one.endpoint for one in model.everywhere)
+            raise InvalidInput(f"{label!r} lives at {places}; there is nothing to pull.")
 
     async def unload(self, label: str) -> None:
-        """Free the memory of an embedded model or of one that an Ollama server holds."""
+        """Free the memory of an embedded model or of one that Ollama servers hold."""
         model = self.find(label)
-        endpoint = self._catalog.endpoint_of(model)
-        if endpoint.api == "embedded" and self._engine:
-            await self._engine.unload(label)
-        elif endpoint.api == "ollama":
-            await self._server(endpoint).unload(model.model)
-        elif endpoint.api == "openai":
-            raise InvalidInput(f"{label!r} lives at {endpoint.name}, which is not ours to unload.")
-        self._reports.pop(endpoint.name, None)
+        if not any(self._is_ours(one) for one in model.everywhere):
+            raise InvalidInput(f"{label!r} lives at {model.endpoint}, which is not ours to unload.")
+        for one in model.everywhere:
+            endpoint = self._catalog.endpoint_of(one)
+            if endpoint.api == "embedded" and self._engine:
+                await self._engine.unload(label)
+            elif endpoint.api == "ollama":
+                await self._servers.ollama(endpoint).unload(one.model)
+            self._servers.forget(endpoint)
 
     async def close(self) -> None:
         """Unload the embedded models."""
+        self._servers.stop()
         if self._engine:
             await self._engine.close()
+
+    async def _lacking(self, model: Model) -> list[Model]:
+        """The model at those of its endpoints that could pull it."""
+        states = await self._states()
+        return [one for one in model.everywhere if states.at(one).can_pull]
+
+    def _is_ours(self, model: Model) -> bool:
+        return self._catalog.endpoint_of(model).api != "openai"
 
     def _embedded(self) -> Engine:
         if self._engine is None:
@@ -318,14 +242,6 @@ class Models:
             )
         return self._engine
 
-    def _server(self, endpoint: Endpoint) -> OllamaServer:
-        if endpoint.name not in self._servers:
-            from rebuttal.providers.ollama import OllamaServer
-
-            key = read_key(endpoint.key) if endpoint.key else None
-            self._servers[endpoint.name] = OllamaServer(endpoint, key)
-        return self._servers[endpoint.name]
-
     def _limits(self) -> Limits:
         settings = self._settings
         return Limits(
@@ -334,33 +250,3 @@ class Models:
             turn=settings.turn_within,
             max_chars=settings.max_turn_chars,
         )
-
-
-def _usable(model: Model) -> ModelState:
-    return ModelState(
-        label=model.label,
-        endpoint=model.endpoint,
-        model=model.model,
-        usable=True,
-        context=model.context,
-    )
-
-
-def _of_server(model: Model, installed: _Installed) -> ModelState:
-    return _usable(model).model_copy(
-        update={
-            "loaded": installed.loaded,
-            "can_unload": installed.loaded,
-            "size": installed.size,
-            "context": installed.context or model.context,
-        }
-    )
-
-
-def _is(installed: _Installed, model: Model) -> bool:
-    return _full(installed.name) == _full(model.model)
-
-
-def _full(name: str) -> str:
-    """Ollama's ``mistral`` is ``mistral:latest``."""
-    return (name if ":" in name.rsplit("/", 1)[-1] else f"{name}:latest").casefold()

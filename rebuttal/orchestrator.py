@@ -253,7 +253,12 @@ class _Attempt:
         self._last = chunk
         self.usage = chunk.usage or self.usage
         if chunk.waiting:
-            return TurnWaiting(seat=self._seat, reason=chunk.waiting, fraction=chunk.fraction)
+            return TurnWaiting(
+                seat=self._seat,
+                reason=chunk.waiting,
+                fraction=chunk.fraction,
+                endpoint=chunk.endpoint,
+            )
         if not (chunk.text or chunk.reasoning):
             return None
         self._tokens += 1

@@ -277,6 +277,8 @@ class ModelState(Record):
 
     label: str
     endpoint: str
+    endpoints: tuple[str, ...] = ()
+    """All of them, where several have it; ``endpoint`` is the first."""
     model: str
     usable: bool
     reason: str = ""
@@ -289,12 +291,19 @@ class ModelState(Record):
 
 
 class EndpointState(Record):
-    """An endpoint and whether it answers."""
+    """An endpoint and whether it answers.
+
+    The rest is known of those that share a model with others: how many requests of ours are
+    answered there now, and until when it is left alone after ``failures`` in a row.
+    """
 
     name: str
     address: str
     usable: bool
     reason: str = ""
+    busy: int | None = None
+    failures: int = 0
+    rests_until: datetime | None = None
 
 
 Clock = Callable[[], datetime]

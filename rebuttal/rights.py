@@ -22,6 +22,7 @@ _NAMING: Mapping[type[DebateEvent], tuple[str, ...]] = {
 """Words that may name an address."""
 _REASONS: Mapping[type[DebateEvent], tuple[str, ...]] = {
     **_NAMING,
+    TurnWaiting: ("reason", "endpoint"),
     TurnDiscarded: ("reason",),
     TurnDelta: ("reasoning",),
 }
@@ -77,14 +78,16 @@ class Rights:
         """Those that they may seat, as they may see them."""
         if not (visitor.operator or self._settings.any_model):
             states = tuple(state for state in states if state.label in self._catalog().models)
-        return tuple(self._shown(visitor, states, lambda state: state.endpoint))
+        everywhere = {state.label: state.endpoints or (state.endpoint,) for state in states}
+        return tuple(self._shown(visitor, states, lambda state: everywhere[state.label]))
 
     def endpoints(
         self, visitor: Visitor, states: tuple[EndpointState, ...]
     ) -> tuple[EndpointState, ...]:
         """As they may see them."""
-        hidden = {} if self._sees_addresses(visitor) else {"address": ""}
-        shown = self._shown(visitor, states, lambda state: state.name)
+        private = {"address": "", "busy": None, "failures": 0, "rests_until": None}
+        hidden = {} if self._sees_addresses(visitor) else private
+        shown = self._shown(visitor, states, lambda state: (state.name,))
         return tuple(state.model_copy(update=hidden) for state in shown)
 
     def event(self, visitor: Visitor, event: DebateEvent) -> DebateEvent:
@@ -106,7 +109,10 @@ class Rights:
         return visitor.operator or (self._settings.show_addresses and not visitor.reads)
 
     def _shown(
-        self, visitor: Visitor, states: Iterable[State], endpoint_of: Callable[[State], str]
+        self,
+        visitor: Visitor,
+        states: Iterable[State],
+        endpoints_of: Callable[[State], tuple[str, ...]],
     ) -> Iterator[State]:
         """Where a reason could name an address: what is of use, with or without a key of one's own.
 
@@ -116,6 +122,7 @@ class Rights:
             if state.usable or self._sees_addresses(visitor):
                 yield state
                 continue
-            endpoint = self._catalog().endpoints.get(endpoint_of(state))
-            if self._settings.own_keys and endpoint and endpoint.key:
+            known = self._catalog().endpoints
+            keys = [known[name].key for name in endpoints_of(state) if name in known]
+            if self._settings.own_keys and any(keys):
                 yield state.model_copy(update={"reason": "needs a key of your own"})

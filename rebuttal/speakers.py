@@ -36,7 +36,7 @@ class Speakers:
         Raises NotFound, NotAllowed or KeyRejected where it is not for this visitor.
         """
         model = self._allowed(label, visitor, own_keys)
-        if model.endpoint not in own_keys and not visitor.operator and self._settings.own_keys:
+        if not (_own(model, own_keys) or visitor.operator) and self._settings.own_keys:
             self._check_key(model)
         return model.label
 
@@ -57,7 +57,7 @@ class Speakers:
         if not (visitor.operator or self._settings.any_model or self._models.is_listed(label)):
             self._models.catalog.model(label)
         model = self._models.find(label)
-        if model.endpoint not in own_keys:
+        if not _own(model, own_keys):
             self._check_price(model, visitor)
         return model
 
@@ -65,13 +65,13 @@ class Speakers:
         """Finds the models of that debate; ``visitor`` lets them speak and pays.
 
         A request with a visitor's own key is their own affair: no budget counts it. It is never
-        made with the server's key in its place.
+        made with the server's key in its place, nor at another endpoint that has the model.
         """
 
         def get(label: str) -> tuple[ChatModel, Model]:
-            endpoint = self._allowed(label, visitor, debate.own_keys).endpoint
-            if endpoint in debate.own_keys:
-                return self._models.get(label, key=self._own_key(debate, endpoint))
+            own = _own(self._allowed(label, visitor, debate.own_keys), debate.own_keys)
+            if own:
+                return self._models.get(label, own=(own, self._own_key(debate, own)))
             chat, model = self._models.get(label)
             if self._budget.counts(visitor):
                 chat = Metered(chat, model, Account(self._budget, visitor, debate.id))
@@ -92,7 +92,7 @@ class Speakers:
     def least(self, debate: Debate, visitor: Visitor) -> Cost:
         """What the budgets must at least hold for it: the first answer, where they count it."""
         first = self._models.find(debate.debaters[0].model)
-        if not self._budget.counts(visitor) or first.endpoint in debate.own_keys:
+        if not self._budget.counts(visitor) or _own(first, debate.own_keys):
             return Cost()
         return price(first, 0, first.max_tokens)
 
@@ -115,16 +115,23 @@ class Speakers:
 
     def _check_price(self, model: Model, visitor: Visitor) -> None:
         """Keep visitors from spending, through the operator's key, what nobody counts."""
-        endpoint = self._models.catalog.endpoint_of(model)
-        if visitor.operator or endpoint.key is None:
+        of_ours = [
+            one for one in model.everywhere if self._models.catalog.endpoint_of(one).key is not None
+        ]
+        if visitor.operator or not of_ours:
             return
         if self._settings.profile == "public" and not self._budget.limited:
             raise NotAllowed(
                 f"{model.label!r} would be asked with the operator's key, and no budget is set.",
                 "The operator sets one with REBUTTAL_MONEY_PER_DAY.",
             )
-        if self._budget.counts_money and model.price is None:
+        if self._budget.counts_money and any(one.price is None for one in of_ours):
             raise NotAllowed(
                 f"{model.label!r} has no price in models.yaml, so no budget can count it.",
                 "Seat another model, or give it a price there.",
             )
+
+
+def _own(model: Model, own_keys: tuple[str, ...]) -> str | None:
+    """The first of its endpoints for which its visitor brought a key."""
+    return next((one.endpoint for one in model.everywhere if one.endpoint in own_keys), None)

@@ -23,13 +23,11 @@ def in_billionths(money: float) -> int:
 
 
 def price(model: Model, prompt: int, completion: int) -> Cost:
-    """Of so many tokens; without a price they cost no money."""
-    prices = model.price
-    tokens = prompt + completion
-    if prices is None:
-        return Cost(tokens)
+    """Of so many tokens, at the dearest of its endpoints; without a price they cost no money."""
+    prices = [one.price for one in model.everywhere if one.price]
     # Prices are for a million tokens: 1 USD a million is 1000 billionths a token.
-    return Cost(tokens, math.ceil(1000 * (prompt * prices.input + completion * prices.output)))
+    money = [1000 * (prompt * one.input + completion * one.output) for one in prices]
+    return Cost(prompt + completion, math.ceil(max(money, default=0)))
 
 
 class Bill:
@@ -40,7 +38,7 @@ class Bill:
     """
 
     def __init__(self, model: Model, messages: Sequence[Message], options: Options) -> None:
-        self._model = model
+        self._model = self._asked = model
         self._messages = messages
         self._longest = options.max_tokens
         self._said: list[str] = []
@@ -55,12 +53,12 @@ class Bill:
 
     @property
     def cost(self) -> Cost:
-        """As far as it went."""
+        """As far as it went, at the endpoint that was asked."""
         if self._problem is not None and self._problem.costs_nothing:
             return Cost()
         prompt, completion = self._usage.prompt_tokens, self._usage.completion_tokens
         return price(
-            self._model,
+            self._asked,
             _plausible(estimate_tokens(self._messages) if prompt is None else prompt),
             _plausible(self._guess() if completion is None else completion),
         )
@@ -71,6 +69,8 @@ class Bill:
             self._said += (chunk.text, chunk.reasoning)
         if chunk.usage:
             self._usage = chunk.usage
+        if chunk.endpoint:
+            self._asked = self._model.at(chunk.endpoint)
 
     def fail(self, problem: ModelError) -> None:
         """It raised ``problem`` before the first word."""

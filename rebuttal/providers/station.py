@@ -51,11 +51,10 @@ class Station:
         finally:
             self.breaker.left(trial)
 
-    async def close(self) -> None:
+    def stop(self) -> None:
         """End the question under way."""
         if self._probing:
             self._probing.cancel()
-            await asyncio.gather(self._probing, return_exceptions=True)
 
 
 @dataclass

@@ -159,12 +159,7 @@ class RunAgain(WithKey, Seated):
 
     def endpoints(self, catalog: Catalog) -> set[str]:
         """Where the models live that shall speak."""
-        listed = catalog.models
-        labels = [chair.model for chair in self.taken]
-        return {
-            listed[label].endpoint if label in listed else label.partition("/")[0]
-            for label in labels
-        }
+        return catalog.endpoints_of([chair.model for chair in self.taken])
 
 
 class Counted(Entry):

@@ -247,12 +247,7 @@ class Start(WithKey, Form):
 
     def endpoints(self, catalog: Catalog) -> set[str]:
         """Where the models live that shall speak."""
-        labels = [place.model for place in self.taken]
-        listed = catalog.models
-        return {
-            listed[label].endpoint if label in listed else label.partition("/")[0]
-            for label in labels
-        }
+        return catalog.endpoints_of([place.model for place in self.taken])
 
 
 class ChosenPersona(Entry):
