@@ -54,8 +54,13 @@ def error_of(error: RebuttalError | Refused) -> tuple[Problem, dict[str, object]
         kind, code = WRONG, "unknown_url"
     elif problem.kind == "not-found":
         param = "model"
-    words = f"{problem.detail} {problem.hint}".strip()
+    words = _sentences(problem.detail, problem.hint)
     return problem, {"error": {"message": words, "type": kind, "param": param, "code": code}}
+
+
+def _sentences(*said: str) -> str:
+    """One text of them, as there is no second field."""
+    return " ".join(one if one.endswith((".", "?", "!")) else f"{one}." for one in said if one)
 
 
 async def send_error(send: Send, error: RebuttalError | Refused) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from rebuttal.errors import InvalidInput
 from rebuttal.providers.base import Message, Role
@@ -20,6 +20,10 @@ ROLES: dict[str, Role] = {
 }
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 Count = Annotated[int, Field(ge=1)]
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
 
 
 class _Part(BaseModel):
@@ -49,7 +53,7 @@ class Wish(BaseModel):
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     max_tokens: Count | None = None
     max_completion_tokens: Count | None = None
-    stop: str | Annotated[list[str], Field(max_length=4)] | None = None
+    stop: Annotated[list[str], Field(max_length=4), BeforeValidator(_listed)] | None = None
     seed: int | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
@@ -74,8 +78,7 @@ class Wish(BaseModel):
     @property
     def stops(self) -> tuple[str, ...]:
         """Where the answer ends."""
-        given = [self.stop] if isinstance(self.stop, str) else self.stop or []
-        return tuple(one for one in given if one)
+        return tuple(one for one in self.stop or () if one)
 
     @property
     def counts(self) -> bool:
@@ -139,8 +142,9 @@ def _message(number: int, said: _Said) -> Message:
 
 def _malformed(error: ValidationError) -> Unsupported:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    # Of a union pydantic names every form that did not fit.
-    where = [str(part) for part in first["loc"] if str(part).islower() or isinstance(part, int)]
-    param = ".".join(where)[:80]
+    # Of a union pydantic also names the form that did not fit.
+    known = {name for kind in (Wish, _Said, _Part, _StreamOptions) for name in kind.model_fields}
+    where = [str(part) for part in first["loc"] if part in known or isinstance(part, int)]
+    param = ".".join(where)
     code = "missing_required_parameter" if first["type"] == "missing" else "invalid_value"
     return Unsupported(param, f"{param}: {first['msg']}.", code=code)
