@@ -7,9 +7,11 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import Protocol
 
+from pydantic import ValidationError
+
 from rebuttal.access import Access
 from rebuttal.catalog import Catalog
-from rebuttal.errors import Busy, NotAllowed, NotFound, RebuttalError
+from rebuttal.errors import Busy, InvalidInput, NotAllowed, NotFound, RebuttalError
 from rebuttal.events import DebateEvent, DebateFinished, DebatePaused
 from rebuttal.material import clean
 from rebuttal.prompts import SYNTHESIS, earlier_text
@@ -85,7 +87,9 @@ class Panels:
         check_number(panel.rounds, "rounds", 1, self._access.settings.max_rounds)
         seats = tuple(self._seat(seat, visitor) for seat in panel.seats)
         chair, language = self._seat(panel.chair, visitor), checked_text(panel.language, "language")
-        kept = panel.model_copy(update={"seats": seats, "chair": chair, "language": language})
+        kept = checked(
+            panel.model_copy(update={"seats": seats, "chair": chair, "language": language})
+        )
         async with self._saving:
             store = await self._access.store()
             others = {one.name for one in await store.panels(visitor.owner)} - {panel.name}
@@ -205,6 +209,21 @@ class Panels:
         stopping.add_done_callback(self._stopping.discard)
         with suppress(RebuttalError):
             await asyncio.shield(stopping)
+
+
+def checked(panel: Panel) -> Panel:
+    """The panel, if every field of it can be kept. Raises InvalidInput naming one that cannot."""
+    try:
+        return Panel.model_validate_json(panel.model_dump_json())
+    except ValidationError as exc:
+        wrong = exc.errors()[0]
+        if wrong["loc"] == ("name",):
+            raise InvalidInput(
+                f"{panel.name!r} is no name for a panel.",
+                "Take up to 64 small letters, digits and the signs . _ -",
+            ) from None
+        where = " ".join(str(part) for part in wrong["loc"])
+        raise InvalidInput(f"{where}: {wrong['msg']}.") from None
 
 
 def _cleaned(text: str | None) -> str | None:

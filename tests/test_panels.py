@@ -81,13 +81,15 @@ async def test_a_guest_with_a_link_sees_and_keeps_none(app: DebateApp) -> None:
         ({"seats": (Seat(persona="cynic", model="Priced"),)}, NotAllowed),
         ({"rounds": 6}, InvalidInput),
         ({"language": " "}, InvalidInput),
+        ({"name": "Not A Name"}, InvalidInput),
+        ({"chair": CHAIR.model_copy(update={"stance": "s" * 501})}, InvalidInput),
     ],
 )
 async def test_what_could_not_be_asked_is_not_kept(
     app: DebateApp, wrong: dict[str, Any], said: type[Exception]
 ) -> None:
     with pytest.raises(said):
-        await app.panels.save(a_panel(**wrong), visitor=OWNER)
+        await app.panels.save(a_panel().model_copy(update=wrong), visitor=OWNER)
     assert await names(app, OWNER) == []
 
 

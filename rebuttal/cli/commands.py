@@ -28,10 +28,12 @@ from rebuttal.cli.options import (
     parse_seat,
     parse_seats,
 )
+from rebuttal.cli.panels import PANELS
 from rebuttal.cli.server import SERVER, OpenApp, at_home, opened
 from rebuttal.cli.stage import Stage
 from rebuttal.cli.terminal import stderr, stdout
 from rebuttal.cli.till import budget, go_on, halt
+from rebuttal.cli.tokens import TOKENS
 from rebuttal.cli.tree import BRANCHING
 from rebuttal.cli.users import user
 from rebuttal.material import one_line
@@ -178,6 +180,14 @@ def terminal(
     typed.command("budget")(_command(budget, open_app, {**PROFILE, **SETTINGS}))
     typed.command("halt")(_command(halt, open_app))
     typed.command("go-on")(_command(go_on, open_app))
+    for name, (about, works) in {
+        "token": ("What lets programs in.", TOKENS),
+        "panel": ("Tables that are kept under a name, and asked questions.", PANELS),
+    }.items():
+        group = _typer(about)
+        for word, work in works.items():
+            group.command(word)(_command(work, open_app, kept))
+        typed.add_typer(group, name=name)
     typed.add_typer(user(_typer("Who may sign in.")), name="user")
     return typed
 
