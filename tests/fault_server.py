@@ -47,6 +47,17 @@ class FaultServer(Script):
         await asyncio.gather(*self._connections)
         await self._server.wait_closed()
 
+    async def die(self) -> None:
+        """Refuse every connection from here on, and cut those that are open."""
+        self._server.close()
+        for writer in list(self._connections.values()):
+            writer.transport.abort()
+        await asyncio.gather(*self._connections)
+
+    async def come_back(self) -> None:
+        """Listen again, where it was."""
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+
     async def until(self, condition: Callable[[FaultServer], bool], within: float = 1.0) -> float:
         """Seconds until ``condition(self)`` holds. Raises TimeoutError."""
         clock = asyncio.get_running_loop().time

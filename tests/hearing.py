@@ -10,9 +10,8 @@ from typing import Any
 
 from rebuttal.catalog import Endpoint, Model
 from rebuttal.errors import ModelError
-from rebuttal.providers.base import Chunk, Limits, Message, Options
+from rebuttal.providers.base import ChatModel, Chunk, Limits, Message, Options
 from rebuttal.providers.openai_compatible import OpenAICompatible
-from rebuttal.providers.scripted import ScriptedModel
 from tests.fault_server import FaultServer
 
 KEY = "sk-test-0123456789abcdef"
@@ -46,7 +45,7 @@ class Heard:
 
 
 async def hear(
-    model: OpenAICompatible | ScriptedModel,
+    model: ChatModel,
     messages: Sequence[Message] = PROMPT,
     options: Options | None = None,
 ) -> Heard:

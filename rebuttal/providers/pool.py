@@ -52,7 +52,7 @@ class Pool:
         self._members = tuple(members)
         self._limits = limits
         self._contexts: dict[str, int] = {}
-        self._kept: dict[int, str] = {}
+        self.kept: dict[int, str] = {}
 
     async def context(self) -> int:
         """The least that an endpoint has, so that every one may be asked.
@@ -94,7 +94,7 @@ class Pool:
             async with aclosing(search.rest()) as waits:
                 async for chunk in waits:
                     yield chunk
-            member = self._choose(search.beginning, search.out)
+            member = self.choose(search.beginning, search.out)
             yield search.asking(member)
             try:
                 with member.asked() as asking:
@@ -115,7 +115,7 @@ class Pool:
         """In the order of preference."""
         return self._members
 
-    def _choose(self, beginning: int, out: Sequence[Member]) -> Member:
+    def choose(self, beginning: int, out: Sequence[Member]) -> Member:
         """The one that the conversation had, if it is ready and not much busier.
 
         Else the least busy; where none is ready, the one whose rest is over first.
@@ -126,17 +126,17 @@ class Pool:
             chosen = min(left, key=lambda member: member.rest)
         else:
             chosen = min(ready, key=lambda member: member.station.busy)
-            kept = self._kept.get(beginning)
+            kept = self.kept.get(beginning)
             before = next((member for member in ready if member.name == kept), chosen)
             if before.station.busy <= chosen.station.busy + MUCH_BUSIER:
                 chosen = before
         for member in left:
             if member is not chosen:
                 member.station.probe()
-        self._kept.pop(beginning, None)
-        self._kept[beginning] = chosen.name
-        if len(self._kept) > MOST_KEPT:
-            del self._kept[next(iter(self._kept))]
+        self.kept.pop(beginning, None)
+        self.kept[beginning] = chosen.name
+        if len(self.kept) > MOST_KEPT:
+            del self.kept[next(iter(self.kept))]
         return chosen
 
     async def _check_context(self, member: Member) -> None:
