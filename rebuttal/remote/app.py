@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -28,6 +27,10 @@ from rebuttal.remote.catalog import fetch_catalog
 from rebuttal.remote.history import RemoteHistory
 from rebuttal.remote.models import RemoteModels
 from rebuttal.remote.wire import Wire, parse, path_of
+from rebuttal.wish import checked_text
+
+MOST_EDITED = 400_000
+"""Characters of a turn; how many are allowed there, the other side knows."""
 
 
 class _Read(BaseModel):
@@ -113,14 +116,15 @@ class RemoteApp:
         seed: int | None = None,
     ) -> str:
         """Begin a debate there and return its id."""
+        topic = checked_text(topic, "topic")
         wish = {"topic": topic, "seats": _plain(seats), "rounds": rounds, "language": language}
         if seed is not None:
             wish["seed"] = seed
-        key = secrets.token_urlsafe(16)
-        return parse(_BEGUN, await self._wire.send("POST", "/debates", wish, key)).id
+        return parse(_BEGUN, await self._wire.send("POST", "/debates", wish)).id
 
     async def say(self, debate_id: str, text: str, rounds: int = 0) -> None:
         """A user's turn."""
+        text = checked_text(text, "note") if text.strip() or not rounds else ""
         await self._do(debate_id, "say", text=text, rounds=rounds)
 
     async def stop(self, debate_id: str) -> None:
@@ -194,6 +198,7 @@ class RemoteApp:
 
     async def edit(self, debate_id: str, turn_id: str, text: str) -> None:
         """Put a turn into other words and go on from there."""
+        text = checked_text(text, "turn", MOST_EDITED)
         await self._do(debate_id, "edit", turn_id=turn_id, text=text)
 
     async def choose(self, debate_id: str, turn_id: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import Annotated
 
@@ -27,11 +27,11 @@ EVENT: TypeAdapter[DebateEvent] = TypeAdapter(Annotated[DebateEvent, Field(discr
 
 
 async def watch(
-    wire: Wire, debate_id: str, after: str | None
+    wire: Wire, debate_id: str, after: str | None, pauses: Sequence[float] = PAUSES
 ) -> AsyncGenerator[list[DebateEvent], None]:
     """See DebateApp.watch. Raises Unreachable when the last try has failed."""
     waiting: asyncio.Queue[DebateEvent] = asyncio.Queue(AHEAD)
-    reading = asyncio.create_task(_read(wire, debate_id, after, waiting))
+    reading = asyncio.create_task(_read(wire, debate_id, after, waiting, pauses))
     try:
         while True:
             batch = await _batch(waiting, reading)
@@ -65,7 +65,11 @@ async def _batch(
 
 
 async def _read(
-    wire: Wire, debate_id: str, after: str | None, waiting: asyncio.Queue[DebateEvent]
+    wire: Wire,
+    debate_id: str,
+    after: str | None,
+    waiting: asyncio.Queue[DebateEvent],
+    pauses: Sequence[float],
 ) -> None:
     """Read until cancelled; what was missed while there was no connection is sent then.
 
@@ -84,9 +88,9 @@ async def _read(
                     seen, tries = place, 0
         except (Unreachable, ServerFailed, StoreError, Busy) as error:
             lost = error
-        if tries == len(PAUSES) or not seen:
+        if tries == len(pauses) or not seen:
             raise lost
-        await asyncio.sleep(PAUSES[tries])
+        await asyncio.sleep(pauses[tries])
         tries += 1
 
 

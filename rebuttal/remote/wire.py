@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
@@ -55,14 +56,14 @@ class Wire:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         return await self._ask("GET", path, tries=2, params=given)
 
-    async def send(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, key: str = ""
-    ) -> bytes:
-        """The body of an answer. With a ``key``, by which it is known there, it may go twice."""
+    async def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
+        """The body of an answer. A POST that was lost goes once more, under the key of the first,
+        by which the other side knows it.
+        """
         given: dict[str, Any] = {} if body is None else {"json": body}
-        if key:
-            given["headers"] = {"idempotency-key": key}
-        return await self._ask(method, path, tries=2 if key else 1, **given)
+        if method == "POST":
+            given["headers"] = {"idempotency-key": secrets.token_urlsafe(16)}
+        return await self._ask(method, path, tries=2 if method == "POST" else 1, **given)
 
     @asynccontextmanager
     async def stream(

@@ -1,0 +1,444 @@
+"""A Rebuttal behind an address is the same as one in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rebuttal.app import DebateApp
+from rebuttal.cli.house import House
+from rebuttal.errors import (
+    BrokenAnswer,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    RebuttalError,
+    Unreachable,
+)
+from rebuttal.events import (
+    DebateEvent,
+    DebateFinished,
+    DebatePaused,
+    TurnDelta,
+    TurnFinished,
+    TurnStarted,
+)
+from rebuttal.records import Debate, Search, Seat
+from rebuttal.remote import RemoteApp, events
+from rebuttal.remote.address import checked_address
+from rebuttal.remote.problems import problem
+from rebuttal.remote.wire import Wire
+from rebuttal.settings import load_settings
+from tests.listening import ANN, served, token
+from tests.page_app import CATALOG, SPEECHES, chat_models
+from tests.relay import relaying
+from tests.served import Served
+
+QUICK = (Seat(persona="cynic", model="Quick"), Seat(persona="rational", model="Quick"))
+ENDLESS = (Seat(persona="cynic", model="Endless"), Seat(persona="rational", model="Endless"))
+SLOW = (Seat(persona="cynic", model="Slow"), Seat(persona="rational", model="Slow"))
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server that all tests share."""
+    with served(tmp_path_factory.mktemp("there")) as server:
+        yield server
+
+
+@pytest.fixture(params=["here", "there"])
+async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
+    """Both kinds, one after the other."""
+    if request.param == "there":
+        async with RemoteApp(request.getfixturevalue("there").address) as remote:
+            yield remote
+        return
+    models = tmp_path / "models.yaml"
+    models.write_text(CATALOG)
+    settings = load_settings(data=tmp_path, cache=tmp_path, models=models, offline=True)
+    async with DebateApp(settings, chat_models=chat_models()) as app:
+        yield app
+
+
+async def until(
+    house: House,
+    debate_id: str,
+    kind: type[DebateEvent],
+    after: str | None = None,
+) -> list[DebateEvent]:
+    """What a watcher hears up to the first event of that kind."""
+    heard: list[DebateEvent] = []
+    async with asyncio.timeout(30), aclosing(house.watch(debate_id, after)) as batches:
+        async for batch in batches:
+            for event in batch:
+                heard.append(event)
+                if isinstance(event, kind):
+                    return heard
+    raise AssertionError("a watcher leaves by itself")
+
+
+async def finished(house: House, rounds: int = 1) -> str:
+    """A debate that has come to its end."""
+    debate_id = await house.start("Should cats vote?", QUICK, rounds=rounds)
+    await until(house, debate_id, DebateFinished)
+    return debate_id
+
+
+# --- the contract ---------------------------------------------------------------------------------
+
+
+async def test_a_debate_is_begun_watched_and_read(house: House) -> None:
+    debate_id = await house.start("Should cats vote?", QUICK, rounds=2, language="Latin", seed=7)
+    heard = await until(house, debate_id, DebateFinished)
+    turns = await house.transcript(debate_id)
+    assert [e.turn for e in heard if isinstance(e, TurnFinished)] == [*turns]
+    assert [turn.speaker for turn in turns] == ["user", "seat1", "seat2", "seat1", "seat2"]
+    assert all(turn.text in SPEECHES for turn in turns[1:])
+    assert {turn.persona for turn in turns[1:]} == {"cynic", "rational"}
+    debate = await house.debate(debate_id)
+    assert (debate.language, debate.seed, debate.tip) == ("Latin", 7, turns[-1].id)
+    assert await house.origin(debate_id) == debate
+    assert await house.state(debate_id) == "finished"
+    assert debate in await house.debates()
+    later = await until(house, debate_id, DebateFinished, turns[3].id)
+    assert [e.turn.id for e in later if isinstance(e, TurnFinished)] == [turns[4].id]
+
+
+async def test_a_watcher_who_waits_is_woken_now_and_then(house: House) -> None:
+    debate_id = await finished(house)
+    empty = 0
+    async with asyncio.timeout(10), aclosing(house.watch(debate_id)) as batches:
+        async for batch in batches:
+            empty += not batch
+            if empty == 2:
+                break
+
+
+async def test_stop_resume_pause_and_a_note(house: House) -> None:
+    debate_id = await house.start("Should cats vote?", ENDLESS, rounds=1)
+    await until(house, debate_id, TurnDelta)
+    await house.stop(debate_id)
+    paused = (await until(house, debate_id, DebatePaused))[-1]
+    assert isinstance(paused, DebatePaused)
+    assert paused.reason == "stopped"
+    assert await house.state(debate_id) == "paused"
+    half = (await house.transcript(debate_id))[-1]
+    assert half.finish == "stopped"
+    assert half.text.startswith("and")
+    await house.resume(debate_id)
+    await until(house, debate_id, TurnStarted, half.id)
+    await house.say(debate_id, "Be brief.")
+    await house.pause(debate_id)
+    await house.stop(debate_id)
+    assert "Be brief." in [turn.text for turn in await house.transcript(debate_id)]
+
+
+async def test_the_tree_of_a_debate(house: House) -> None:
+    debate_id = await finished(house)
+    topic, first, second = await house.transcript(debate_id)
+    await house.regenerate(debate_id)
+    await until(house, debate_id, DebateFinished, first.id)
+    await house.edit(debate_id, first.id, "Cats vote with their feet.")
+    await until(house, debate_id, DebateFinished, topic.id)
+    edited = (await house.transcript(debate_id))[1]
+    assert (edited.text, edited.edited_from) == ("Cats vote with their feet.", first.id)
+    await house.branch(debate_id, first.id, seats=QUICK[:1], text="Only you now.", rounds=1)
+    await until(house, debate_id, DebateFinished, first.id)
+    assert [turn.text for turn in await house.transcript(debate_id)][2] == "Only you now."
+    await house.choose(debate_id, second.id)
+    assert [turn.id for turn in await house.transcript(debate_id)] == [
+        topic.id,
+        first.id,
+        second.id,
+    ]
+    tree = await house.tree(debate_id)
+    assert len(tree) > 6
+    await house.prune(debate_id, edited.id)
+    assert edited.id not in {turn.id for turn in await house.tree(debate_id)}
+
+
+async def test_a_debate_is_run_again_compared_and_taken_away(house: House) -> None:
+    debate_id = await finished(house)
+    seats = {"seat1": Seat(persona="philosopher", model="Quick")}
+    other = await house.rerun(debate_id, topic="And dogs?", rounds=1, seats=seats)
+    await until(house, other, DebateFinished)
+    again = await house.debate(other)
+    assert (again.topic, again.rerun_of) == ("And dogs?", debate_id)
+    assert again.debaters[0].persona.key == "philosopher"
+    pairs = await house.compare(debate_id, other)
+    assert len(pairs) >= 3
+    assert (await house.export(debate_id, "md")).startswith("# Should cats vote?\n")
+    assert Debate.model_validate(again) == again
+    assert '"topic"' in await house.export(debate_id, "json")
+
+
+async def test_the_history_is_found_named_pinned_and_deleted(house: House) -> None:
+    debate_id = await finished(house)
+    name = f"Cats & co {time.monotonic_ns()}"
+    await house.history.rename(debate_id, name)
+    await house.history.pin(debate_id, True)
+    found = (await house.history.find(Search(text=name, finished=True))).found
+    assert [one.debate.title for one in found] == [name]
+    assert found[0].debate.pinned
+    assert found[0].turns == 3
+    await finished(house)
+    first = await house.history.find(limit=1)
+    assert len(first.found) == 1
+    assert first.more
+    second = await house.history.find(more=first.more, limit=1)
+    assert second.found[0].debate.id != first.found[0].debate.id
+    await house.history.delete([debate_id])
+    with pytest.raises(NotFound):
+        await house.debate(debate_id)
+    await house.history.undelete([debate_id])
+    assert (await house.debate(debate_id)).title == name
+
+
+NOWHERE = "no-such-debate"
+Act = Callable[[House], Awaitable[Any]]
+REFUSED: list[tuple[Act, type[RebuttalError], str, str]] = [
+    (lambda h: h.debate(NOWHERE), NotFound, NOWHERE, ""),
+    (lambda h: h.transcript("../health"), NotFound, "../health", ""),
+    (lambda h: h.stop(NOWHERE), NotFound, NOWHERE, ""),
+    (lambda h: h.start(" ", QUICK), InvalidInput, "The topic is empty.", "Type something first."),
+    (lambda h: h.start("x" * 8001, QUICK), InvalidInput, "8001 characters", ""),
+    (lambda h: h.start("Cats?", QUICK, rounds=99), InvalidInput, "rounds: 99 is not", ""),
+    (
+        lambda h: h.start("Cats?", [Seat(persona="nobody", model="Quick")]),
+        NotFound,
+        "no persona is called 'nobody'",
+        "Known: ",
+    ),
+    (lambda h: h.history.find(more="\x00"), InvalidInput, "", ""),
+]
+
+
+@pytest.mark.parametrize(("act", "kind", "said", "hint"), REFUSED)
+async def test_what_cannot_be_is_refused_in_the_same_words(
+    house: House, act: Act, kind: type[RebuttalError], said: str, hint: str
+) -> None:
+    with pytest.raises(kind) as refused:
+        await act(house)
+    assert type(refused.value) is kind
+    assert said in refused.value.message
+    assert hint in refused.value.hint
+
+
+# --- the way there --------------------------------------------------------------------------------
+
+
+def check_whole(heard: list[DebateEvent]) -> None:
+    """No turn twice, and no word of one twice or out of order."""
+    text, seen = "", list[str]()
+    for event in heard:
+        if isinstance(event, TurnStarted):
+            text = ""
+        elif isinstance(event, TurnDelta):
+            text += event.text
+        elif isinstance(event, TurnFinished):
+            if not event.turn.from_user:
+                assert text.strip() in (event.turn.text, "")
+            seen.append(event.turn.id)
+            text = ""
+    assert len(seen) == len(set(seen))
+
+
+async def test_connections_that_break_lose_nothing_and_repeat_nothing(there: Served) -> None:
+    async with relaying(there.address) as relay, RemoteApp(relay.address) as remote:
+        debate_id = await remote.start("Should cats vote?", SLOW, rounds=1)
+        heard: list[DebateEvent] = []
+        cuts = 0
+        async with asyncio.timeout(40), aclosing(remote.watch(debate_id)) as batches:
+            async for batch in batches:
+                heard += batch
+                if heard and isinstance(heard[-1], DebateFinished):
+                    break
+                if len(heard) > 5 * (cuts + 1) and cuts < 3:
+                    cuts += relay.cut()
+        assert cuts == 3
+        check_whole(heard)
+        turns = await remote.transcript(debate_id)
+        assert [e.turn for e in heard if isinstance(e, TurnFinished)] == [*turns]
+        again = [head for head in relay.heads if b"last-event-id: " in head]
+        assert len(again) >= 3
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def test_a_watcher_is_still_there_when_the_server_has_been_restarted(tmp_path: Path) -> None:
+    port = free_port()
+    with served(tmp_path, f"port={port}") as first:
+        async with RemoteApp(first.address) as remote:
+            debate_id = await remote.start("Should cats vote?", SLOW, rounds=1)
+            heard: list[DebateEvent] = []
+            server = first
+            async with asyncio.timeout(60), aclosing(remote.watch(debate_id)) as batches:
+                async for batch in batches:
+                    heard += batch
+                    if any(isinstance(event, TurnDelta) for event in heard):
+                        break
+                await asyncio.to_thread(server.end)
+                with served(tmp_path, f"port={port}"):
+                    assert await remote.state(debate_id) == "interrupted"
+                    await remote.resume(debate_id)
+                    async for batch in batches:
+                        heard += batch
+                        if heard and isinstance(heard[-1], DebateFinished):
+                            break
+                    turns = await remote.transcript(debate_id)
+    assert [e.turn for e in heard if isinstance(e, TurnFinished)] == [*turns]
+    assert turns[1].finish == "stopped"
+    assert len({turn.id for turn in turns}) == len(turns)
+
+
+async def test_a_server_that_stays_away_is_given_up_with_a_hint(there: Served) -> None:
+    async with relaying(there.address) as relay:
+        wire = Wire(checked_address(relay.address, with_token=False))
+        async with RemoteApp(relay.address) as remote:
+            debate_id = await remote.start("Should cats vote?", SLOW, rounds=1)
+        heard: list[DebateEvent] = []
+
+        async def watch_until_it_goes() -> None:
+            async with aclosing(events.watch(wire, debate_id, None, (0.01, 0.02))) as batches:
+                async for batch in batches:
+                    heard.extend(batch)
+                    if heard:
+                        relay.close()
+                        relay.cut()
+
+        with pytest.raises(Unreachable) as lost:
+            await watch_until_it_goes()
+        await wire.close()
+    assert "rebuttal serve" in lost.value.hint
+    assert heard
+
+
+async def test_nobody_at_that_address() -> None:
+    async with RemoteApp(f"http://127.0.0.1:{free_port()}") as remote:
+        with pytest.raises(Unreachable, match="no connection") as refused:
+            await remote.debates()
+        assert "rebuttal serve" in refused.value.hint
+        with pytest.raises(Unreachable):
+            async for _ in remote.watch("x"):
+                pass
+
+
+@pytest.mark.parametrize("fault", ["html_200", "redirect", "plain_500"])
+async def test_what_is_no_rebuttal_is_told_apart(fault: str) -> None:
+    answers = {
+        "html_200": b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 4\r\n\r\n<hi>",
+        "redirect": b"HTTP/1.1 307 Go\r\nlocation: http://127.0.0.1:9\r\ncontent-length: 0\r\n\r\n",
+        "plain_500": b"HTTP/1.1 500 No\r\ncontent-length: 2\r\n\r\nno",
+    }
+    asked: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answers[fault])
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with RemoteApp(f"http://127.0.0.1:{port}", "rebuttal-secret") as remote:
+            with pytest.raises(RebuttalError) as refused:
+                await remote.debate("x")
+    assert isinstance(refused.value, BrokenAnswer) == (fault != "plain_500")
+    assert len(asked) == 1
+    assert b"authorization: Bearer rebuttal-secret" in asked[0]
+    assert "rebuttal-secret" not in str(refused.value)
+
+
+async def test_a_token_opens_what_its_powers_allow_and_is_in_no_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    reads = await asyncio.to_thread(lambda: token(tmp_path, ANN, "read"))
+    with served(tmp_path, "profile=public") as server:
+        async with RemoteApp(server.address, reads) as remote:
+            assert await remote.debates() == []
+            with pytest.raises(NotAllowed, match="power 'debate'"):
+                await remote.start("Cats?", QUICK)
+        for wrong in ("", "rebuttal-wrong"):
+            async with RemoteApp(server.address, wrong) as remote:
+                with pytest.raises(NotAllowed) as refused:
+                    await remote.debates()
+                assert "REBUTTAL_TOKEN" in refused.value.hint
+    assert reads not in caplog.text
+    assert reads not in repr(remote)
+
+
+@pytest.mark.parametrize(
+    ("address", "refused"),
+    [
+        ("localhost:7860", "no address"),
+        ("ftp://localhost", "no address"),
+        ("http://", "no address"),
+        ("http://localhost:99999", "no address"),
+        ("http://localhost/?token=x", "no address"),
+        ("http://ann:secret@localhost", "No name and no password"),
+        ("http://debates.example.org", "in the clear"),
+    ],
+)
+def test_addresses_that_are_refused(address: str, refused: str) -> None:
+    with pytest.raises(InvalidInput, match=refused) as error:
+        checked_address(address, with_token=True)
+    assert "secret" not in str(error.value)
+
+
+def test_where_a_token_goes_unencrypted_is_said() -> None:
+    for here in ("http://localhost:7860/", "http://127.0.0.1", "http://[::1]:7860"):
+        assert checked_address(here, with_token=True).warning == ""
+        assert checked_address(here, with_token=True).here
+    for near in ("http://192.168.1.4:7860", "http://attic.local", "http://rebuttal:7860"):
+        assert "unencrypted" in checked_address(near, with_token=True).warning
+        assert checked_address(near, with_token=False).warning == ""
+    far = checked_address("https://debates.example.org/sub/", with_token=True)
+    assert (far.base, far.warning, far.here) == ("https://debates.example.org/sub", "", False)
+    with pytest.raises(InvalidInput) as refused:
+        RemoteApp("http://localhost", "two words")
+    assert "two words" not in str(refused.value)
+
+
+async def test_proxies_of_the_environment_are_for_others_than_this_machine(
+    there: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readline())
+        writer.close()
+
+    async with await asyncio.start_server(proxy, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        async with RemoteApp("http://rebuttal.test") as remote:
+            with pytest.raises(Unreachable):
+                await remote.debate("x")
+        assert asked[0].startswith(b"GET http://rebuttal.test/api/v1/debates/x ")
+        asked.clear()
+        async with RemoteApp(there.address) as remote:
+            with pytest.raises(NotFound):
+                await remote.debate("x")
+        assert asked == []
+
+
+def test_a_problem_is_the_error_that_it_was() -> None:
+    busy = problem(429, b'{"type": "/api/v1/problems/busy", "detail": "All taken."}', "7")
+    assert (busy.message, getattr(busy, "retry_after", 0)) == ("All taken.", 7.0)
+    odd = problem(418, b'{"type": "x/tea", "title": "T\\u001b[2Jea", "detail": "", "hint": 3}')
+    assert (type(odd), odd.message, odd.hint) == (InvalidInput, "Tea", "")
+    assert type(problem(500, b"\xff")).__name__ == "ServerFailed"
