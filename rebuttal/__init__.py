@@ -12,6 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from rebuttal.version import VERSION
+
 if TYPE_CHECKING:
     from rebuttal.app import DebateApp
     from rebuttal.errors import RebuttalError
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from rebuttal.settings import Settings, load_settings
     from rebuttal.sync import SyncDebateApp
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "Debate",

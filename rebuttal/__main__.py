@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rebuttal.cli.commands import page, terminal
 from rebuttal.cli.options import FAILED
 from rebuttal.cli.terminal import prepare_streams
+from rebuttal.mcp import check_installed
 from rebuttal.redaction import install
 from rebuttal.settings import Settings, known_secrets
 
@@ -61,14 +62,32 @@ def interfaces(settings: Settings) -> dict[str, Callable[[DebateApp], App]]:
 
         return build_openai(app)
 
-    return {"/api/v1": api, "/v1": openai}
+    there: dict[str, Callable[[DebateApp], App]] = {"/api/v1": api, "/v1": openai}
+    if settings.mcp:
+        check_installed()
+        there["/mcp"] = _mcp
+    return there
+
+
+def _mcp(app: DebateApp) -> App:
+    from rebuttal.mcp.http import McpOverHttp
+
+    return McpOverHttp(app)
+
+
+async def tools(app: DebateApp) -> None:
+    """Speak MCP over stdin and stdout until stdin ends. Raises InvalidInput."""
+    check_installed()
+    from rebuttal.mcp.stdio import serve_stdio
+
+    await serve_stdio(app)
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "rebuttal") -> None:
     """The command line; ends the process with its exit code."""
     _keep_secrets()
     run(
-        terminal(serve, alone=serve_alone),
+        terminal(serve, alone=serve_alone, tools=tools),
         sys.argv[1:] if arguments is None else arguments,
         program,
     )

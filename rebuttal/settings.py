@@ -154,6 +154,7 @@ class Settings(BaseSettings):
         "are believed.",
     )
     framed_by: Names = Field((), description="Origins of pages that may show this one in a frame.")
+    mcp: bool = Field(False, description="Serve programs that speak MCP, at /mcp.")
     secret: str | None = Field(
         None,
         description="Signs the visitors' cookies; several processes need the same. Without it: a "

@@ -93,6 +93,7 @@ FLOORS = {
         "rebuttal.words",
         "rebuttal.colour",
         "rebuttal.languages",
+        "rebuttal.version",
     ),
 }
 """A room is a module or a package; the longest name that fits is a module's room."""
@@ -156,6 +157,7 @@ HOMES = {
     "httpx": ("rebuttal.providers.ollama", "rebuttal.web.hugging_face", "rebuttal.remote"),
     "httpx_sse": ("rebuttal.remote",),
     "mcp": ("rebuttal.mcp",),
+    "anyio": ("rebuttal.mcp",),
     "xllamacpp": ("rebuttal.providers.llama_cpp",),
     "psutil": ("rebuttal.providers",),
     "huggingface_hub": ("rebuttal.providers.weights",),

@@ -148,11 +148,18 @@ async def show(app: House, debate_id: DebateId, format: Format = "txt") -> int:
     return DONE
 
 
+async def no_tools(app: DebateApp) -> None:
+    """Stands where nobody has brought the tools for programs that speak MCP."""
+
+
 def terminal(
-    serve: Serve, open_app: OpenApp = DebateApp, alone: Serve | None = None
+    serve: Serve,
+    open_app: OpenApp = DebateApp,
+    alone: Serve | None = None,
+    tools: Callable[[DebateApp], Awaitable[None]] = no_tools,
 ) -> typer.Typer:
     """The whole command line. ``serve`` opens the page and returns when it is closed, ``alone``
-    the interfaces for programs.
+    the interfaces for programs. ``tools`` speaks MCP over stdin and stdout until stdin ends.
     """
     typed = _typer(help="Language models argue, live, on your own machine.")
     typed.command("serve")(_serve_command(serve, alone or serve))
@@ -177,6 +184,7 @@ def terminal(
     for name, work in LINKING.items():
         options = {**PROFILE, **SETTINGS}
         typed.command(name, context_settings=_IDS)(_command(work, open_app, options))
+    typed.command("mcp")(_mcp_command(tools, open_app))
     typed.command("budget")(_command(budget, open_app, {**PROFILE, **SETTINGS}))
     typed.command("halt")(_command(halt, open_app))
     typed.command("go-on")(_command(go_on, open_app))
@@ -227,6 +235,17 @@ def _chat_command(open_app: OpenApp) -> Callable[..., None]:
         return chat(open_app, settings, seat)
 
     return as_command(run, run)
+
+
+def _mcp_command(
+    tools: Callable[[DebateApp], Awaitable[None]], open_app: OpenApp
+) -> Callable[..., None]:
+    async def mcp(app: DebateApp) -> int:
+        """Be tools for a program that speaks MCP and has started this one (stdin and stdout)."""
+        await tools(app)
+        return DONE
+
+    return _command(mcp, open_app)
 
 
 def _command(

@@ -1,0 +1,21 @@
+"""Debates for programs that speak MCP, the Model Context Protocol: over stdio, and at ``/mcp``."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from rebuttal.errors import InvalidInput
+
+
+def check_installed() -> None:
+    """Raises InvalidInput where the protocol's package is missing, or of another age."""
+    try:
+        there = version("mcp")
+    except PackageNotFoundError:
+        there = ""
+    if there.partition(".")[0] != "2":
+        problem = f"is {there}, not 2" if there else "is not installed"
+        raise InvalidInput(
+            f"The package 'mcp' {problem}.",
+            'Install it with: pip install "rebuttal[mcp]", or in a checkout: pip install "mcp<3"',
+        )
