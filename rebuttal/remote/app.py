@@ -94,7 +94,7 @@ class RemoteApp:
 
     async def load_catalog(self) -> Catalog:
         """Read what can be seated there."""
-        self._catalog = await fetch_catalog(self._wire, self._models)
+        self._catalog = await fetch_catalog(self._wire)
         return self._catalog
 
     @property

@@ -7,13 +7,11 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import Annotated
 
-from httpx_sse import EventSource, SSEError
 from pydantic import Field, TypeAdapter
 
 from rebuttal.errors import Busy, RebuttalError, ServerFailed, StoreError, Unreachable
 from rebuttal.events import DebateEvent
-from rebuttal.remote.problems import foreign, problem
-from rebuttal.remote.wire import Wire, parse, path_of
+from rebuttal.remote.wire import Wire, parse, path_of, told
 
 PAUSES = (0.3, 1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds before each new try; what comes between two losses makes them begin anew."""
@@ -102,15 +100,11 @@ async def _events(
     if seen:
         headers["last-event-id"] = seen
     params = {"after": after} if after else {}
-    async with wire.stream(
-        "GET", path_of(debate_id, "events"), silence=SILENCE, headers=headers, params=params
-    ) as answer:
-        try:
-            async with aclosing(EventSource(answer).aiter_sse()) as told:
-                async for one in told:
-                    if one.event == "error":
-                        raise problem(0, one.data.encode())
-                    if one.data:
-                        yield one.id, parse(EVENT, one.data)
-        except SSEError:
-            raise foreign(answer.headers.get("content-type", "no event stream")) from None
+    async with (
+        wire.stream(
+            "GET", path_of(debate_id, "events"), silence=SILENCE, headers=headers, params=params
+        ) as answer,
+        aclosing(told(answer)) as events,
+    ):
+        async for one in events:
+            yield one.id, parse(EVENT, one.data)

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from rebuttal.providers.base import Progress
 from rebuttal.records import EndpointState, ModelState
 from rebuttal.remote.problems import foreign
-from rebuttal.remote.wire import Wire, parse
+from rebuttal.remote.wire import Wire, parse, told
 
+
+class _Step(BaseModel):
+    """How far it is, in bytes."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    text: str
+    done: int = 0
+    total: int | None = None
+
+
+_STEP = TypeAdapter(_Step)
 _MODELS = TypeAdapter(tuple[ModelState, ...])
 _ENDPOINTS = TypeAdapter(tuple[EndpointState, ...])
 
@@ -32,9 +45,14 @@ class RemoteModels:
 
     async def pull(self, label: str) -> AsyncGenerator[Progress, None]:
         """Fetch a model's weights there."""
-        async with self._wire.stream("POST", "/models/pull", json={"model": label}) as answer:
-            async for _ in answer.aiter_bytes():
-                yield Progress("pulling")
+        async with (
+            self._wire.stream("POST", "/models/pull", json={"model": label}) as answer,
+            aclosing(told(answer)) as steps,
+        ):
+            async for step in steps:
+                if step.event == "progress":
+                    at = parse(_STEP, step.data)
+                    yield Progress(at.text, at.done, at.total)
 
     async def unload(self, label: str) -> None:
         """Free the memory that it holds there."""

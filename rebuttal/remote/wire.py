@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 import httpx
+from httpx_sse import EventSource, ServerSentEvent, SSEError
 from pydantic import TypeAdapter, ValidationError
 
 from rebuttal.errors import Unreachable
@@ -88,6 +89,19 @@ class Wire:
                     raise
                 await asyncio.sleep(0.2)
         raise AssertionError("the last try ends it")
+
+
+async def told(answer: httpx.Response) -> AsyncGenerator[ServerSentEvent, None]:
+    """Server-sent events as they come. One that says ``error`` is raised as what it tells of."""
+    try:
+        async with aclosing(EventSource(answer).aiter_sse()) as events:
+            async for event in events:
+                if event.event == "error":
+                    raise problem(0, event.data.encode())
+                if event.data:
+                    yield event
+    except SSEError:
+        raise foreign(answer.headers.get("content-type", "no event stream")) from None
 
 
 def path_of(debate_id: str, *rest: str) -> str:
