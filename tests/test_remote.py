@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +46,7 @@ from tests.listening import ANN, served, token
 from tests.page_app import CATALOG, SPEECHES, chat_models
 from tests.relay import relaying
 from tests.served import Served
+from tests.terminal_app import main
 
 QUICK = (Seat(persona="cynic", model="Quick"), Seat(persona="rational", model="Quick"))
 ENDLESS = (Seat(persona="cynic", model="Endless"), Seat(persona="rational", model="Endless"))
@@ -442,3 +448,99 @@ def test_a_problem_is_the_error_that_it_was() -> None:
     odd = problem(418, b'{"type": "x/tea", "title": "T\\u001b[2Jea", "detail": "", "hint": 3}')
     assert (type(odd), odd.message, odd.hint) == (InvalidInput, "Tea", "")
     assert type(problem(500, b"\xff")).__name__ == "ServerFailed"
+
+
+# --- from the terminal ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Typing:
+    """Types commands that are done at the server."""
+
+    address: str
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, *words: str, code: int = 0) -> str:
+        """What it says on stdout, or where it fails on stderr."""
+        self.capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([*words, "--server", self.address])
+        out, err = self.capsys.readouterr()
+        assert "Traceback" not in err
+        assert ended.value.code == code, err
+        return err if code else out
+
+
+@pytest.fixture
+def typed(there: Served, capsys: pytest.CaptureFixture[str]) -> Typing:
+    return Typing(there.address, capsys)
+
+
+def test_commands_are_done_at_the_server(typed: Typing, tmp_path: Path) -> None:
+    seats = ("--seat", "cynic:Quick", "--seat", "rational:quick", "--rounds", "1")
+    lines = typed("debate", "Should cats vote in May?", *seats, "--json").splitlines()
+    events = [json.loads(line) for line in lines]
+    assert events[-1]["kind"] == "debate_finished"
+    debate_id = events[0]["debate"]
+    said = next(e["text"] for e in events if e["kind"] == "turn_finished" and e["seat"] == "seat1")
+    assert said in SPEECHES
+    assert debate_id in typed("list")
+    assert debate_id in typed("search", "cats", "may")
+    assert said in typed("show", debate_id)
+    file = tmp_path / "debate.md"
+    typed("export", debate_id, "--to", str(file))
+    assert said in file.read_text("utf-8")
+    typed("rename", debate_id, "Feline suffrage")
+    typed("pin", debate_id)
+    assert "* Feline suffrage" in typed("list")
+    assert "Cynic" in typed("tree", debate_id)
+    assert "Cynic" in typed("branch", debate_id, "0", "--seat", "cynic:Quick", "--rounds", "1")
+    assert "finished" in typed("stop", debate_id)
+    typed("delete", debate_id)
+    assert debate_id in typed("show", debate_id, code=1)
+    typed("undelete", debate_id)
+    assert "Quick" in typed("models")
+    assert "cynic" in typed("personas")
+
+
+def test_what_does_not_go_with_a_server_is_said(typed: Typing, tmp_path: Path) -> None:
+    refused = typed("list", "--data", str(tmp_path), code=1)
+    assert "--data does not go with --server" in refused
+    assert "one by one" in typed("export", "--all", str(tmp_path / "all.zip"), code=1)
+    assert "--server" in typed("backup", "copy", code=1)
+    nowhere = Typing(f"http://127.0.0.1:{free_port()}", typed.capsys)
+    assert "rebuttal serve" in nowhere("debate", "Cats?", code=1)
+
+
+def test_a_token_comes_from_the_environment_and_is_named_where_it_lacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REBUTTAL_TOKEN", raising=False)
+    reads = token(tmp_path, ANN, "read")
+    with served(tmp_path, "profile=public") as server:
+        typed = Typing(server.address, capsys)
+        assert "Set REBUTTAL_TOKEN" in typed("list", code=1)
+        monkeypatch.setenv("REBUTTAL_TOKEN", reads)
+        typed("list")
+        lacks = typed("debate", "Cats?", "--seat", "cynic:Quick", code=1)
+        assert "power 'debate'" in lacks
+        assert reads not in lacks
+        far = Typing("http://debates.example.org", capsys)("list", code=1)
+        assert "in the clear" in far
+        assert reads not in far
+
+
+def test_ctrl_c_stops_a_debate_at_the_server(there: Served, tmp_path: Path) -> None:
+    words = ("debate", "Cats?", "--seat", "cynic:Endless", "--json", "--server", there.address)
+    command = [sys.executable, "-m", "tests.terminal_app", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        begun = json.loads(process.stdout.readline())
+        while json.loads(process.stdout.readline())["kind"] != "turn_delta":
+            pass
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+        assert process.returncode == 130
+    paused = json.loads(out.splitlines()[-1])
+    assert (paused["kind"], paused["reason"]) == ("debate_paused", "stopped")
+    assert f"rebuttal resume {begun['debate']}" in err.decode()
