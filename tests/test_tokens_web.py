@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,7 +20,7 @@ from rebuttal.material import redact
 from rebuttal.providers.scripted import ScriptedModel
 from rebuttal.records import Visitor
 from rebuttal.users import Users
-from rebuttal.web.asgi import Receive, Scope, Send, answer_text
+from rebuttal.web.asgi import Message, Receive, Scope, Send, answer_text
 from rebuttal.web.auth import SignIn
 from rebuttal.web.guard import Guard
 from rebuttal.web.visitors import Visitors
@@ -69,6 +71,36 @@ class House:
         browser = await self.client(network=network)
         owner = (await browser.get("/", headers=OPENED)).text
         return browser, Visitor(owner=owner, network=network)
+
+    async def leaves(
+        self, client: httpx.AsyncClient, path: str, body: object, left: asyncio.Event
+    ) -> None:
+        """Post that as the client would, and close the connection when ``left`` is set."""
+        content = json.dumps(body).encode()
+        headers = {**client.headers, "host": "localhost", "content-type": "application/json"}
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
+            "client": ("203.0.113.7", 1),
+            "server": ("localhost", 80),
+        }
+        sent = [{"type": "http.request", "body": content, "more_body": False}]
+
+        async def receive() -> Message:
+            if sent:
+                return sent.pop()
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(_: Message) -> None: ...
+
+        await self._door(scope, receive, send)
 
     async def signed_in(self, name: str, password: str = PASSWORD) -> httpx.AsyncClient:
         """The browser of a user."""

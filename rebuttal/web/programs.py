@@ -25,7 +25,8 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 _BEARER = re.compile(r"Bearer +(\S{1,300})", re.IGNORECASE)
 _LONG = re.compile(
     r"/v1/chat/completions|/mcp"
-    r"|/api/v1/(chat|generate|load-model|models/pull|debates/[^/]+/(events|live))"
+    r"|/api/v1/(chat|generate|load-model|models/pull|panels/[^/]+/ask"
+    r"|debates/[^/]+/(events|live))"
 )
 """What may take as long as a debate: counted as an event stream is."""
 

@@ -1,16 +1,19 @@
-"""Panels: tables that are kept under a name."""
+"""Panels: tables that are kept under a name, and asked questions."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from pydantic import Field
+from starlette.responses import Response
 
 from rebuttal.app import DebateApp
 from rebuttal.errors import InvalidInput
 from rebuttal.records import Panel, PanelName, Seat
+from rebuttal.web.api.asking import Answered, pieces_of
 from rebuttal.web.api.debates import Reader, Speaker
+from rebuttal.web.api.pieces import answered, described
 from rebuttal.web.api.schemas import Answer, Asked
 
 Name = Annotated[PanelName, Path(description="The panel's name.")]
@@ -24,6 +27,14 @@ class Table(Asked):
     rounds: Annotated[int, Field(ge=1, le=1000, description="Turns of every seat.")] = 2
     chair: Annotated[Seat, Field(description="Who sums up what was said.")]
     language: Annotated[str, Field(min_length=1, max_length=60, pattern=r"\S")] = "English"
+
+
+class Question(Asked):
+    """What the panel shall answer. With ``stream`` it is heard while it debates."""
+
+    question: Annotated[str, Field(min_length=1, max_length=32_000, pattern=r"\S")]
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+    stream: bool = False
 
 
 class PanelList(Answer):
@@ -65,5 +76,20 @@ def routes(app: DebateApp) -> APIRouter:
     async def delete(name: Name, visitor: Speaker) -> None:
         """One of your own."""
         await app.panels.delete(name, visitor=visitor)
+
+    @router.post(
+        "/panels/{name}/ask",
+        summary="Ask a panel",
+        response_model=Answered,
+        responses=described("The answer of its chair."),
+    )
+    async def ask(name: Name, wish: Question, visitor: Speaker, request: Request) -> Response:
+        """It debates the question, and its chair sums up. The debate is kept and found like any
+        other. Who leaves before the answer is there stops it; what was said is kept. In pieces:
+        `begun` with the debate's id, `waiting`, `progress` with each turn, `delta` and `discarded`
+        of the answer, and at last `done` with all of it, or `error`.
+        """
+        pieces = pieces_of(app, name, wish.question, wish.seed, visitor)
+        return await answered(request, pieces, stream=wish.stream)
 
     return router
