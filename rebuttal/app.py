@@ -11,7 +11,7 @@ from rebuttal.access import Access
 from rebuttal.budget import Budget, Report
 from rebuttal.catalog import Catalog, load_catalog
 from rebuttal.completions import Completions
-from rebuttal.errors import CatalogError, StoreError
+from rebuttal.errors import CatalogError, NotFound, StoreError
 from rebuttal.events import DebateEvent
 from rebuttal.export import ExportFormat as ExportFormat
 from rebuttal.files import Files
@@ -44,6 +44,7 @@ from rebuttal.records import (
     Debate,
     DebateState,
     EndpointState,
+    ModelInfo,
     ModelState,
     Search,
     Seat,
@@ -429,6 +430,18 @@ class DebateApp:
         """Free the memory a model holds."""
         self._rights.check_manages(visitor)
         await self._models.unload(label)
+
+    def load(self, label: str, *, visitor: Visitor = OPERATOR) -> AsyncGenerator[Progress, None]:
+        """Have a model in memory before anybody asks it, and say how far that is."""
+        self._rights.check_manages(visitor)
+        return self._models.load(label)
+
+    async def model_info(self, label: str, *, visitor: Visitor = OPERATOR) -> ModelInfo:
+        """What a model takes where it is served. Raises NotFound."""
+        shown = self._rights.models(visitor, (await self._models.state(label),))
+        if not shown:
+            raise NotFound(f"no model is called {label!r}")
+        return await self._models.info(shown[0])
 
     def reload_catalog(self, *, visitor: Visitor = OPERATOR) -> Catalog:
         """Read models.yaml and personas/ again. Raises CatalogError; the old catalog stays.

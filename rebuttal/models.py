@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,12 @@ from pydantic import ValidationError
 
 from rebuttal.catalog import Catalog, Model
 from rebuttal.errors import InvalidInput
-from rebuttal.providers.base import ChatModel, Limits, Progress
+from rebuttal.memory import info_of
+from rebuttal.providers.base import ChatModel, Limits, Progress, Resident
 from rebuttal.providers.breaker import Breaker
 from rebuttal.providers.pool import Counted, Pool
 from rebuttal.providers.station import Member
-from rebuttal.records import EndpointState, ModelState
+from rebuttal.records import EndpointState, ModelInfo, ModelState
 from rebuttal.servers import Servers
 from rebuttal.settings import Settings, read_key
 from rebuttal.states import States
@@ -211,11 +212,40 @@ class Models:
                 await self._servers.ollama(endpoint).unload(one.model)
             self._servers.forget(endpoint)
 
+    async def load(self, label: str) -> AsyncGenerator[Progress, None]:
+        """Have it in memory before anybody asks it; of several endpoints at all that answer."""
+        model, states = self.find(label), await self._states()
+        places = [one for one in model.everywhere if states.at(one).usable] or [model]
+        found = {one.endpoint: self._at(one) for one in places}
+        ours = {name: chat for name, chat in found.items() if isinstance(chat, Resident)}
+        if not ours:
+            raise InvalidInput(f"{label!r} lives at {model.endpoint}, which is not ours to load.")
+        for name, chat in ours.items():
+            async with aclosing(chat.load()) as steps:
+                async for step in steps:
+                    yield step
+            self._servers.forget(self._catalog.endpoints[name])
+
+    async def state(self, label: str) -> ModelState:
+        """One of ``states``, or of a model that its server did not report. Raises NotFound."""
+        model = self.find(label)
+        return (await self._states()).of(model)
+
+    async def info(self, state: ModelState) -> ModelInfo:
+        """What the model in that state takes, as far as whoever serves it tells."""
+        model, states = self.find(state.label), await self._states()
+        place = next((one for one in model.everywhere if states.at(one).usable), model)
+        return await info_of(state, self._at(place))
+
     async def close(self) -> None:
         """Unload the embedded models."""
         self._servers.stop()
         if self._engine:
             await self._engine.close()
+
+    def _at(self, model: Model) -> ChatModel:
+        """The model at its one endpoint."""
+        return self._given.get(model.label) or self._connect(model, self._limits())
 
     async def _lacking(self, model: Model) -> list[Model]:
         """The model at those of its endpoints that could pull it."""

@@ -306,6 +306,33 @@ class EndpointState(Record):
     rests_until: datetime | None = None
 
 
+Device = Literal["CPU", "GPU", "CPU and GPU"]
+
+
+class ModelInfo(Record):
+    """What a model takes where it is served; of several endpoints, at the first that answers."""
+
+    label: str
+    endpoint: str
+    model: str
+    state: Literal["loaded", "ready", "missing", "unusable"]
+    """``ready``: it is loaded when it is asked. ``missing``: it has to be pulled first."""
+    reason: str = ""
+    """Why it cannot be used now and what to do; for a usable one what happens first, or empty."""
+    device: Device | None = None
+    """What it computes on, like the next two while it is loaded and where its server tells."""
+    memory: int | None = None
+    """Bytes of memory that it takes, of whatever kind."""
+    gpu_memory: int | None = None
+    """The part of them that is a GPU's."""
+    context: int | None = None
+    """Tokens that a request gets now."""
+    max_context: int | None = None
+    """Tokens that it was made for, where that is known."""
+    size: int | None = None
+    """Bytes of its file."""
+
+
 Clock = Callable[[], datetime]
 
 

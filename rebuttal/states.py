@@ -45,7 +45,7 @@ class States:
         models = self._catalog.models.values()
         everywhere = [one for model in models for one in model.everywhere]
         named = {(one.endpoint, full_name(one.model)) for one in everywhere}
-        return (*(self._state(model) for model in models), *self._found(named))
+        return (*(self.of(model) for model in models), *self._found(named))
 
     def endpoints(self) -> tuple[EndpointState, ...]:
         """Each endpoint, and whether it answers."""
@@ -70,7 +70,8 @@ class States:
             return _usable(model).model_copy(update=missing)
         return _of_server(model, installed)
 
-    def _state(self, model: Model) -> ModelState:
+    def of(self, model: Model) -> ModelState:
+        """A model at all its endpoints."""
         if not model.others or model.label in self._given:
             return self.at(model)
         return _together([self.at(one) for one in model.everywhere], self._stations)

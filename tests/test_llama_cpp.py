@@ -317,13 +317,14 @@ async def test_a_model_is_loaded_ahead_of_its_first_turn_and_says_what_it_takes(
     engine: Engine, built_in: BuiltIn
 ) -> None:
     model = speaker(engine, built_in)
-    assert engine.find(small(built_in)) is None
+    assert (await model.footprint()).memory is None
     steps = [step.text async for step in model.load()]
     assert steps == ["loading Small", "Small is in memory"]
-    found = engine.find(small(built_in, label="Another name of the same"))
-    assert found
-    assert found.bytes > 100_000_000
-    assert found.device in ("CPU", "GPU")
+    another = speaker(engine, built_in, small(built_in, label="Another name of the same"))
+    found = await another.footprint()
+    assert found.memory
+    assert found.memory > 100_000_000
+    assert (found.device in ("CPU", "GPU"), found.max_context) == (True, 2048)
     assert [step.text async for step in model.load()] == ["Small is in memory"]
     assert not any(chunk.waiting for chunk in await hear(model))
 

@@ -21,7 +21,7 @@ from rebuttal.errors import (
     ServerFailed,
     Unreachable,
 )
-from rebuttal.providers.base import Chunk, Limits, Message, Options, Progress
+from rebuttal.providers.base import Chunk, Footprint, Limits, Message, Options, Progress
 from rebuttal.providers.ollama import InstalledModel, OllamaModel, OllamaServer, full_name
 from tests.ollama_server import GB, OllamaServerFake
 
@@ -249,6 +249,9 @@ async def test_a_model_is_loaded_without_being_asked_anything(fake: OllamaServer
     assert [step.text async for step in wide.load()] == steps
     assert fake.loaded["phi-8k:latest"] == 8192, "with the context that a turn will want"
     assert "/v1/chat/completions" not in fake.paths()
+    assert await plain.footprint() == Footprint("CPU and GPU", 2 * GB, GB // 2, 32768)
+    await server.unload("phi")
+    assert await wide.footprint() == Footprint(max_context=32768)
 
 
 async def test_loading_is_said_once_and_asked_for_only_when_another_model_spoke(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from rebuttal.errors import ModelError
-from rebuttal.records import Finish, Usage
+from rebuttal.records import Device, Finish, Usage
 
 Role = Literal["system", "user", "assistant"]
 MOST_TOKENS = 10_000_000
@@ -73,6 +73,32 @@ class ChatModel(Protocol):
         finish ``lost``, ``timeout`` or ``limit``. Closing the iterator, or cancelling the task that
         reads it, closes the connection.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What a model takes. Bytes, of whatever kind and of them a GPU's, and tokens.
+
+    All but ``max_context``, for which it was made, are None unless it is in memory.
+    """
+
+    device: Device | None = None
+    memory: int | None = None
+    gpu_memory: int | None = None
+    max_context: int | None = None
+
+
+@runtime_checkable
+class Resident(Protocol):
+    """A ChatModel whose place in memory is ours to give and to take."""
+
+    def load(self) -> AsyncGenerator[Progress, None]:
+        """Be in memory, as before a first turn. Raises what ``stream`` raises."""
+        ...
+
+    async def footprint(self) -> Footprint:
+        """What it takes now. Raises ModelError where its server is away."""
         ...
 
 

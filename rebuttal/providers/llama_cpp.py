@@ -13,7 +13,7 @@ import psutil
 
 from rebuttal.catalog import Endpoint, Model
 from rebuttal.errors import InvalidInput, ModelError, RebuttalError, WeightsError
-from rebuttal.providers.base import Limits
+from rebuttal.providers.base import Footprint, Limits
 from rebuttal.providers.gguf import read_header
 from rebuttal.providers.llama_cpp_model import EmbeddedModel
 from rebuttal.providers.llama_cpp_place import (
@@ -32,12 +32,11 @@ from rebuttal.records import now
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model in memory. ``context`` is tokens, ``device`` CPU or GPU."""
+    """A model in memory. ``context`` is tokens."""
 
     bytes: int
     context: int
     since: datetime
-    device: str
 
 
 class Engine:
@@ -70,18 +69,22 @@ class Engine:
     def loaded(self) -> dict[str, LoadedModel]:
         """The models in memory, by label."""
         return {
-            label: _loaded(place, place.server)
+            label: LoadedModel(place.server.memory, place.context, place.since)
             for place in self._places.values()
             if place.server and place.server.alive
             for label in sorted(place.labels)
         }
 
-    def find(self, model: Model) -> LoadedModel | None:
-        """What that model has in memory, under whichever label it was loaded."""
+    def footprint(self, model: Model) -> Footprint:
+        """What that model takes, under whichever label it was loaded."""
+        most = None
+        with suppress(RebuttalError):
+            file = self.weights.find(wanted(model)[0])
+            most = read_header(file).context_length or None if file else None
         place = self._places.get(wanted(model))
         if place is None or place.server is None or not place.server.alive:
-            return None
-        return _loaded(place, place.server)
+            return Footprint(max_context=most)
+        return Footprint(place.server.device, place.server.memory, max_context=most)
 
     async def unload(self, label: str) -> None:
         """Free the memory of that model. Raises InvalidInput while it speaks."""
@@ -204,10 +207,6 @@ class Engine:
             for wish, place in list(self._places.items()):
                 if place.idle and place.last_used <= since:
                     await self._drop(wish)
-
-
-def _loaded(place: Place, server: LlamaServer) -> LoadedModel:
-    return LoadedModel(server.memory, place.context, place.since, server.device)
 
 
 def _mib(size: int) -> str:

@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, aclosing
+from typing import Protocol
 
 from rebuttal.catalog import Endpoint, Model
 from rebuttal.errors import BrokenAnswer, ModelError, ServerFailed, Unreachable
-from rebuttal.providers.base import Chunk, Message, Options, Progress
+from rebuttal.providers.base import Chunk, Footprint, Limits, Message, Options, Progress
 from rebuttal.providers.llama_cpp_place import SLOTS, Place, wanted
 from rebuttal.providers.openai_compatible import OpenAICompatible
-
-if TYPE_CHECKING:
-    from rebuttal.providers.llama_cpp import Engine
+from rebuttal.providers.weights import WeightsCache
 
 _WAIT = 0.5
+
+
+class Memory(Protocol):
+    """Where models are loaded: an Engine, which says what each of these does."""
+
+    weights: WeightsCache
+    limits: Limits
+
+    def knows(self, model: Model) -> bool: ...
+
+    async def context(self, model: Model) -> int: ...
+
+    def hold(self, model: Model) -> AbstractContextManager[Place]: ...
+
+    def footprint(self, model: Model) -> Footprint: ...
 
 
 class EmbeddedModel:
     """A ChatModel whose server is started when it is first needed."""
 
-    def __init__(self, engine: Engine, endpoint: Endpoint, model: Model) -> None:
+    def __init__(self, engine: Memory, endpoint: Endpoint, model: Model) -> None:
         self._engine = engine
         self._endpoint = endpoint
         self._model = model
@@ -62,6 +75,10 @@ class EmbeddedModel:
                 async for step in steps:
                     yield step
         yield Progress(f"{self._model.label} is in memory")
+
+    async def footprint(self) -> Footprint:
+        """As the process of its server holds it; how much of a GPU, nobody tells."""
+        return self._engine.footprint(self._model)
 
     async def _fetched(self) -> AsyncGenerator[Progress, None]:
         """Bring the file here, unless the model is in memory already."""

@@ -17,6 +17,7 @@ import psutil
 
 from rebuttal.errors import ModelError
 from rebuttal.material import one_line
+from rebuttal.records import Device
 
 LOAD_WITHIN = 900.0
 """Seconds; a large file on a slow disk takes minutes."""
@@ -35,7 +36,7 @@ class LlamaServer:
     """
 
     def __init__(
-        self, process: subprocess.Popen[bytes], address: str, key: str, device: str
+        self, process: subprocess.Popen[bytes], address: str, key: str, device: Device
     ) -> None:
         self.device = device
         self._process = process

@@ -13,10 +13,11 @@ import ollama
 
 from rebuttal.catalog import Endpoint, Model
 from rebuttal.errors import ModelError, ModelMissing, ServerFailed
-from rebuttal.providers.base import Chunk, Limits, Message, Options, Progress
+from rebuttal.providers.base import Chunk, Footprint, Limits, Message, Options, Progress
 from rebuttal.providers.ollama_connection import connect
 from rebuttal.providers.openai_compatible import OpenAICompatible
 from rebuttal.providers.upstream import Upstream
+from rebuttal.records import Device
 
 ANSWER_WITHIN = 5.0
 PULL_WITHIN = 300.0
@@ -264,6 +265,16 @@ class OllamaModel:
         await self._server.load(await self._named())
         yield Progress(f"{self._model.label} is in memory")
 
+    async def footprint(self) -> Footprint:
+        """As its server tells. Raises a ModelError."""
+        name = self._model.model
+        found, info = await asyncio.gather(self._server.installed(), self._server.show(name))
+        here = next((one for one in found if full_name(one.name) == full_name(name)), None)
+        if here is None or not here.loaded:
+            return Footprint(max_context=info.max_context)
+        device = _device(here.loaded_bytes, here.gpu_bytes)
+        return Footprint(device, here.loaded_bytes, here.gpu_bytes, info.max_context)
+
     async def _named(self) -> str:
         """The name to ask for, so that the context the catalog wants is there."""
         name, server = self._model.model, self._server
@@ -274,6 +285,14 @@ class OllamaModel:
         if alias or tokens <= await server.context(name):
             return alias or name
         return await server.alias(name, tokens)
+
+
+def _device(memory: int | None, of_gpu: int | None) -> Device | None:
+    if memory is None or of_gpu is None:
+        return None
+    if not of_gpu:
+        return "CPU"
+    return "GPU" if of_gpu >= memory else "CPU and GPU"
 
 
 def full_name(name: str) -> str:

@@ -196,6 +196,7 @@ class Guard:
             await self._let_sign_in(asked, host)
             return
         if self._programs.takes(asked.path):
+            scope["rebuttal.health"] = self._health
             await self._programs.serve(asked)
             return
         if self._is_alone:

@@ -13,7 +13,19 @@ from starlette.responses import Response
 
 from rebuttal.app import DebateApp
 from rebuttal.errors import RebuttalError
-from rebuttal.web.api import chat, debates, docs, live, panels, steering, tokens, tree
+from rebuttal.web.api import (
+    chat,
+    debates,
+    docs,
+    generate,
+    health,
+    live,
+    models,
+    panels,
+    steering,
+    tokens,
+    tree,
+)
 from rebuttal.web.api.description import ABOUT, TAGS, Description
 from rebuttal.web.asgi import App, Receive, Refused, Scope, Send, header
 from rebuttal.web.problems import Problem, as_json, problem_of, send_problem
@@ -41,6 +53,9 @@ def build_api(app: DebateApp) -> App:
         tree.routes(app),
         live.routes(app),
         chat.routes(app),
+        generate.routes(app),
+        models.routes(app),
+        health.routes(app),
         panels.routes(app),
         tokens.routes(app),
     )
