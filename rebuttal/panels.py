@@ -24,6 +24,8 @@ MOST_PANELS = 50
 """Of one owner."""
 SYNTHESIS_TOKENS = 600
 """Of a synthesis, unless its seat or its model may say more."""
+SYNTHESIS_TEMPERATURE = 0.2
+"""Unless its seat says: what was said is not to be invented."""
 
 
 class Debates(Protocol):
@@ -197,6 +199,8 @@ class Panels:
             usual = self._debates.catalog.models.get(chair.model)
             most = max(SYNTHESIS_TOKENS, usual.max_tokens if usual else 0)
             chair = chair.model_copy(update={"max_tokens": most})
+        if chair.temperature is None:
+            chair = chair.model_copy(update={"temperature": SYNTHESIS_TEMPERATURE})
         line = await self._debates.transcript(debate_id, visitor=visitor)
         await self._debates.branch(
             debate_id, line[-1].id, seats=(chair,), text=SYNTHESIS, rounds=1, visitor=visitor

@@ -77,8 +77,9 @@ async def test_the_chair_hears_who_said_what_and_is_none_of_them(tmp_path: Path)
     seated = PANEL.model_copy(update={"chair": CYNIC_AND_RATIONAL[0]})
     async with scripted_app(tmp_path, chat) as app:
         await asked(app, panel=seated)
-    system, heard = chat.asked[-1].messages
+    system, *example, heard = chat.asked[-1].messages
     assert "against" not in system.content
+    assert [one.role for one in example] == ["user", "assistant"]
     assert f"[Cynic]: {SAID[0]}" in heard.content
     assert f"[Rational]: {SAID[1]}" in heard.content
     assert heard.content.endswith(f"Question: Should cats vote?\n{SYNTHESIS}")
