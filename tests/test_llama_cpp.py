@@ -324,7 +324,7 @@ async def test_a_model_is_loaded_ahead_of_its_first_turn_and_says_what_it_takes(
     found = await another.footprint()
     assert found.memory
     assert found.memory > 100_000_000
-    assert (found.device in ("CPU", "GPU"), found.max_context) == (True, 2048)
+    assert (found.device in ("CPU", "GPU"), found.max_context) == (True, 8192)
     assert [step.text async for step in model.load()] == ["Small is in memory"]
     assert not any(chunk.waiting for chunk in await hear(model))
 
