@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import json
 from collections.abc import Callable, Coroutine
 
@@ -543,3 +544,19 @@ async def split_utf8(reply: Reply) -> None:
     for byte in f"data: {json.dumps(event, ensure_ascii=False)}\n\n".encode():
         await reply.piece(bytes([byte]))
     await reply.end()
+
+
+@fault
+async def another_speech_each_time(reply: Reply) -> None:
+    """One sentence at once, ``delay`` seconds after it was asked for; the models where it is asked.
+
+    Speeches are alike where they answer the same messages, whichever server is asked.
+    """
+    if reply.request.path.endswith("/models"):
+        await reply.json(200, {"data": [{"id": name} for name in reply.script.models]})
+        return
+    mark = hashlib.sha256(json.dumps(reply.request.body["messages"]).encode()).hexdigest()
+    await reply.head()
+    await asyncio.sleep(reply.script.delay)
+    await reply.token(f"Reason {' '.join(mark[at : at + 6] for at in range(0, 60, 6))}.")
+    await reply.finish()
