@@ -161,7 +161,7 @@ class Machine(RuleBasedStateMachine):
         if isinstance(problem, RateLimited) and problem.retry_after is not None:
             wish = min(problem.retry_after, LONGEST_WISH)
             assert self.breaker.rest >= wish - 1e-6
-        assert self.breaker.rest <= max(LONGEST_REST * 1.25, LONGEST_WISH)
+        assert self.breaker.rest <= max(LONGEST_REST * 1.25, LONGEST_WISH) + 1e-6
 
     @precondition(lambda self: self.asking)
     @rule(data=st.data())

@@ -119,7 +119,8 @@ class Breaker:
 
     def _open(self, problem: ModelError) -> None:
         rest = min(FIRST_REST * 2 ** min(self._rests, 16), LONGEST_REST)
-        self._until = self._clock() + rest * (0.75 + self._chance() / 2)
+        until = self._clock() + rest * (0.75 + self._chance() / 2)
+        self._until = max(until, self._until or 0.0)
         self._rests += 1
         self.problem = problem
         self._obey(problem)
