@@ -24,8 +24,9 @@ def table_at(line: Sequence[Turn]) -> int:
 
 def is_chaired(debate: Debate, line: Sequence[Turn]) -> bool:
     """Whether a single seat sits there, behind a debate of others, which it speaks about."""
-    (first, *others), before = seated(debate, line).debaters, line[: table_at(line)]
-    return not others and any(not one.from_user and one.speaker != first.seat for one in before)
+    before = line[: table_at(line)]
+    spoke = {turn.speaker for turn in before[table_at(before) :] if not turn.from_user}
+    return len(seated(debate, line).debaters) == 1 and len(spoke) > 1
 
 
 def cast(debate: Debate, turns: Sequence[Turn]) -> dict[str, Debater]:

@@ -47,18 +47,19 @@ class Seating:
     ) -> tuple[Debater, ...]:
         """Other debaters from here on. Raises NotFound.
 
-        Who sits already keeps the seat, also with another model or stance. Another persona gets a
-        seat and a name that nobody of those ``known`` has, and, where no stance is given, the
-        stance of whose place it takes.
+        Who sits already keeps the seat, also with another model, stance or instructions. Another
+        persona gets a seat and a name that nobody of those ``known`` has, and, where no stance is
+        given, the stance of whose place it takes.
         """
         here, defaults = list(present), default_stances(topic, len(seats))
         known, table = dict(known), list[Debater]()
         for number, seat in enumerate(seats):
             persona = self._persona(seat)
-            same = next((one for one in here if one.persona == persona), None)
+            same = _same(here, persona)
             if same:
                 here.remove(same)
-                one = same.model_copy(update={"stance": _stance(seat) or same.stance})
+                change = {"persona": persona, "stance": _stance(seat) or same.stance}
+                one = same.model_copy(update=change)
             else:
                 before = present[number].stance if number < len(present) else defaults[number]
                 one = _newcomer(persona, _stance(seat) or before, known)
@@ -114,6 +115,12 @@ class Seating:
 
 def _stance(seat: Seat) -> str:
     return clean(seat.stance or "").strip()
+
+
+def _same(here: Sequence[Debater], persona: Persona) -> Debater | None:
+    """Who of these is that persona: best with the same instructions."""
+    alike = [one for one in here if one.persona.key == persona.key]
+    return next((one for one in alike if one.persona == persona), alike[0] if alike else None)
 
 
 def _newcomer(persona: Persona, stance: str | None, known: Mapping[str, Debater]) -> Debater:

@@ -165,7 +165,7 @@ HOMES = {
     "huggingface_hub": ("rebuttal.providers.weights",),
     "filelock": ("rebuttal.providers.weights", "rebuttal.private_file"),
     "itsdangerous": ("rebuttal.web.cookie",),
-    "markdown_it": ("rebuttal.export",),
+    "markdown_it": ("rebuttal.export", "rebuttal.cli.chatting"),
     "argon2": ("rebuttal.users",),
     "yaml": ("rebuttal.strict_yaml",),
     "typer": ("rebuttal.cli", "rebuttal.__main__"),
@@ -182,6 +182,7 @@ HOMES = {
 HEAVY = (
     *("gradio", "fastapi", "starlette", "sqlalchemy", "alembic", "openai", "ollama", "xllamacpp"),
     *("huggingface_hub", "yaml", "typer", "rich", "numpy", "pandas", "redis", "markdown_it"),
+    "prompt_toolkit",
 )
 
 

@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import suppress
+from contextlib import AsyncExitStack
 
-from rebuttal.app import DebateApp
 from rebuttal.cli.follow import Show, follow
-from rebuttal.cli.options import DONE, FAILED, STOPPED
-from rebuttal.cli.terminal import say_error, say_problem
+from rebuttal.cli.house import House
+from rebuttal.cli.options import DONE, FAILED, STOPPED, parse_seat
+from rebuttal.cli.server import OpenApp, opened
+from rebuttal.cli.stage import Stage
+from rebuttal.cli.terminal import say_error, say_problem, stderr, stdout
 from rebuttal.errors import RebuttalError
 from rebuttal.events import DebatePaused
 from rebuttal.records import Seat
+from rebuttal.settings import Settings
+
+
+def chat(open_app: OpenApp, settings: Settings, server: str | None, seat: str) -> int:
+    """Talk until the input ends: on a terminal with commands, else answering line by line."""
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        house = runner.run(stack.enter_async_context(opened(open_app, settings, server)))
+        try:
+            sits = parse_seat(seat, house.catalog)
+            if not (sys.stdin.isatty() and sys.stdout.isatty()):
+                return talk(runner, Chat(house, sits, Stage(stdout(), stderr(), is_chat=True)))
+            from rebuttal.cli.chatting import loop  # its libraries take a while to load
+
+            return loop.talk(runner, house, sits, settings)
+        finally:
+            runner.run(stack.aclose())
 
 
 class Chat:
     """One seat that answers every line; the first line is the topic."""
 
-    def __init__(self, app: DebateApp, seat: Seat, show: Show) -> None:
+    def __init__(self, app: House, seat: Seat, show: Show) -> None:
         self._app = app
         self._seat = seat
         self._show = show
@@ -55,8 +74,6 @@ def talk(runner: asyncio.Runner, chat: Chat) -> int:
 
     At the end of the input: FAILED where the last line got no answer, else DONE.
     """
-    with suppress(ImportError):
-        import readline  # noqa: F401  (gives input() its history, where the system has it)
     prompt = "> " if sys.stdin.isatty() else ""
     while True:
         try:

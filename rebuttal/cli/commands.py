@@ -11,7 +11,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 import typer
 
 from rebuttal.app import DebateApp
-from rebuttal.cli.chat import Chat, talk
+from rebuttal.cli.chat import chat
 from rebuttal.cli.fetching import show_progress
 from rebuttal.cli.files import Format, export, import_
 from rebuttal.cli.follow import follow_to_end
@@ -25,12 +25,10 @@ from rebuttal.cli.options import (
     PROFILE,
     SETTINGS,
     as_command,
-    parse_seat,
     parse_seats,
 )
 from rebuttal.cli.panels import PANELS
 from rebuttal.cli.server import SERVER, OpenApp, at_home, opened
-from rebuttal.cli.stage import Stage
 from rebuttal.cli.terminal import stderr, stdout
 from rebuttal.cli.till import budget, go_on, halt
 from rebuttal.cli.tokens import TOKENS
@@ -102,17 +100,6 @@ async def stop(app: House, debate_id: DebateId) -> int:
     state = await app.state(debate_id)
     stdout().print(f"It is {state}. To go on: rebuttal resume {debate_id}", soft_wrap=True)
     return DONE
-
-
-def chat(open_app: OpenApp, settings: Settings, seat: str) -> int:
-    """Talk line by line; the event loop rests while a line is typed."""
-    with asyncio.Runner() as runner:
-        app = runner.run(_opened(open_app, settings))
-        try:
-            stage = Stage(stdout(), stderr(), is_chat=True)
-            return talk(runner, Chat(app, parse_seat(seat, app.catalog), stage))
-        finally:
-            runner.run(app.close())
 
 
 async def models(app: House, as_json: Json = False) -> int:
@@ -230,11 +217,13 @@ def _serve_command(serve: Serve, alone: Serve) -> Callable[..., None]:
 
 
 def _chat_command(open_app: OpenApp) -> Callable[..., None]:
-    def run(settings: Settings, seat: OneSeat = "rational") -> int:
-        """Talk with one debater, line by line. Ctrl-C stops an answer, Ctrl-D ends."""
-        return chat(open_app, settings, seat)
+    def run(settings: Settings, seat: OneSeat = "rational", server: str | None = None) -> int:
+        return chat(open_app, settings, server, seat)
 
-    return as_command(run, run)
+    def described(settings: Settings, seat: OneSeat = "rational") -> None:
+        """Talk with one debater, or several. Ctrl-C stops an answer, Ctrl-D ends."""
+
+    return as_command(run, described, SETTINGS, SERVER)
 
 
 def _mcp_command(
@@ -285,10 +274,6 @@ def _anywhere(
         return asyncio.run(whole(settings, server, **given))
 
     return as_command(run, work, options, SERVER)
-
-
-async def _opened(open_app: OpenApp, settings: Settings) -> DebateApp:
-    return open_app(settings)
 
 
 def _print_json(value: object) -> None:
