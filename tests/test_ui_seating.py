@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 from pathlib import Path
 
 import gradio as gr
@@ -17,6 +18,7 @@ from rebuttal.ui import seating, shelf
 from rebuttal.ui.entries import Place
 from rebuttal.ui.mode import MODES
 from rebuttal.ui.setup import build_setup, offer_models
+from tests.debates import NOON
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +108,8 @@ def test_an_empty_stance_shows_the_one_that_will_be_taken() -> None:
 def test_the_shelf_escapes_what_servers_say() -> None:
     rude = state("<b>x</b>", False, "<i>why</i>", size=98_362_432, context=4096)
     shown = shelf.models_table([rude]) + shelf.endpoints_table(
-        [EndpointState(name="<u>E</u>", address="http://<a>", usable=False, reason="<s>no</s>")]
+        [EndpointState(name="<u>E</u>", address="http://<a>", usable=False, reason="<s>no</s>")],
+        NOON,
     )
     assert not any(tag in shown for tag in ("<b>", "<i>", "<u>", "<a>", "<s>"))
     assert "98 MB" in shown
@@ -135,5 +138,32 @@ def test_a_download_shows_how_far_it_is() -> None:
 
 def test_addresses_have_no_column_where_none_is_told() -> None:
     told = EndpointState(name="E", address="http://e.example", usable=True)
-    assert "Address" in shelf.endpoints_table([told])
-    assert "Address" not in shelf.endpoints_table([told.model_copy(update={"address": ""})])
+    assert "Address" in shelf.endpoints_table([told], NOON)
+    untold = told.model_copy(update={"address": ""})
+    assert "Address" not in shelf.endpoints_table([untold], NOON)
+
+
+def test_the_shelf_tells_who_is_busy_and_who_rests_for_how_long() -> None:
+    busy = EndpointState(name="North", address="http://n", usable=True, busy=1)
+    resting = EndpointState(
+        name="South",
+        address="http://s",
+        usable=False,
+        reason="'m' at http://s: connection refused.   Is it on?",
+        busy=0,
+        failures=3,
+        rests_until=NOON + timedelta(seconds=17.6),
+    )
+    shown = shelf.endpoints_table([busy, resting], NOON)
+    assert "ready, 1 request in progress" in shown
+    assert "rests for 18 s after 3 failures: connection refused." in shown
+    later = resting.model_copy(update={"rests_until": NOON + timedelta(minutes=5)})
+    assert "rests for 5 min after" in shelf.endpoints_table([later], NOON)
+
+
+def test_a_model_with_several_endpoints_shows_them() -> None:
+    llama = state("Llama", reason="not through South now", endpoints=("Ollama", "South"))
+    assert "<td>Ollama, South</td>" in shelf.models_table([llama])
+    assert seating.model_choices([llama]) == [
+        ("Llama · Ollama and 1 more (not through South now)", "Llama")
+    ]

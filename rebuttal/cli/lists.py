@@ -23,7 +23,7 @@ def print_models(models: Iterable[ModelState], out: Console) -> None:
         facts = ", ".join(filter(None, sizes))
         shown.add_row(
             one_line(model.label),
-            one_line(model.endpoint),
+            one_line(", ".join(model.endpoints or (model.endpoint,))),
             Text(state, style=_STATE[state]),
             one_line(". ".join(filter(None, [model.reason, facts])), 400),
         )

@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from rebuttal.app import DebateApp
-from rebuttal.records import Visitor
+from rebuttal.records import Visitor, now
 from rebuttal.settings import Settings
 from rebuttal.ui import seating
 from rebuttal.ui.entries import ChosenModel, Nothing
@@ -120,7 +120,7 @@ async def _stock(app: DebateApp, shelf: Shelf, setups: list[Setup], visitor: Vis
     fetch, free = pullable(states), unloadable(states)
     updates: Updates = {
         shelf.models: models_table(states),
-        shelf.endpoints: endpoints_table(endpoints),
+        shelf.endpoints: endpoints_table(endpoints, now()),
         shelf.pull_label: _choices(fetch),
         shelf.unload_label: _choices(free),
     }

@@ -105,5 +105,6 @@ def _model_label(state: ModelState) -> str:
     if state.label.startswith(f"{state.endpoint}/"):
         name = f"{state.label.removeprefix(state.endpoint + '/')} · {state.endpoint}"
     else:
-        name = f"{state.label} · {state.endpoint}"
+        more = f" and {len(state.endpoints) - 1} more" if state.endpoints else ""
+        name = f"{state.label} · {state.endpoint}{more}"
     return f"{name} ({short_reason(state.reason)})" if state.reason else name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from rebuttal.markdown import safe_line
 from rebuttal.providers.base import Progress
@@ -13,14 +14,14 @@ _PLACE = re.compile(r"^'[^']+' at \S+: ")
 """How an endpoint's errors begin; where its name stands beside them, they need not."""
 
 
-def endpoints_table(endpoints: Iterable[EndpointState]) -> str:
-    """Where models live, and whether it answers; no addresses where none is told."""
+def endpoints_table(endpoints: Iterable[EndpointState], at: datetime) -> str:
+    """Where models live, and how it does at that moment; no addresses where none is told."""
     known = list(endpoints)
     rows = [
         [
             f"<strong>{safe_line(endpoint.name)}</strong>",
             f"<code>{safe_line(endpoint.address)}</code>",
-            _state(endpoint.usable, "ready", _PLACE.sub("", endpoint.reason)),
+            _state(endpoint.usable, _pace(endpoint), _trouble(endpoint, at)),
         ]
         for endpoint in known
     ]
@@ -34,7 +35,7 @@ def models_table(models: Iterable[ModelState]) -> str:
     rows = [
         [
             f"<strong>{safe_line(model.label)}</strong>",
-            safe_line(model.endpoint),
+            safe_line(", ".join(model.endpoints or (model.endpoint,))),
             size(model.size),
             f"{model.context:,}" if model.context else "",
             _state(model.usable, "loaded" if model.loaded else "ready", _own_reason(model)),
@@ -79,6 +80,31 @@ def size(count: int | None) -> str:
     if count is None:
         return ""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _pace(endpoint: EndpointState) -> str:
+    """What it does now."""
+    if not endpoint.busy:
+        return "ready"
+    return f"ready, {_counted(endpoint.busy, 'request')} in progress"
+
+
+def _trouble(endpoint: EndpointState, at: datetime) -> str:
+    """What keeps it from answering, and for how long it is left alone; empty where nothing does."""
+    why = _PLACE.sub("", endpoint.reason)
+    if endpoint.rests_until is None:
+        return why
+    seconds = max(1, round((endpoint.rests_until - at).total_seconds()))
+    failed = _counted(endpoint.failures, "failure")
+    return f"rests for {_span(seconds)} after {failed}: {why}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _span(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 120 else f"{round(seconds / 60)} min"
 
 
 def _own_reason(model: ModelState) -> str:
