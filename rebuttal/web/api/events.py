@@ -37,16 +37,23 @@ async def stream(
     """The answer to somebody who listens. Raises NotFound, and InvalidInput for a wrong place."""
     start = Position.read(last_event_id) if last_event_id else Position(after or "")
     await app.debate(debate_id, visitor=visitor)
-    said = _said(app, debate_id, visitor, Follower(start), still(app, debate_id, connection))
+    said = told(app, debate_id, visitor, Follower(start), still(app, debate_id, connection))
     headers = {"x-accel-buffering": "no"}
     return StreamingResponse(said, headers=headers, media_type="text/event-stream")
 
 
-async def _said(
-    app: DebateApp, debate_id: str, visitor: Visitor, follower: Follower, check: Still
+async def told(
+    app: DebateApp,
+    debate_id: str,
+    visitor: Visitor,
+    follower: Follower,
+    check: Still,
+    quiet: float = QUIET,
+    look_every: float = LOOK_EVERY,
 ) -> AsyncGenerator[bytes, None]:
+    """What goes over the line, until whoever listens leaves or may hear it no longer."""
     yield f"retry: {AGAIN_AFTER}\n\n".encode()
-    told = looked = time.monotonic()
+    spoke = looked = time.monotonic()
     try:
         after = follower.position.last or None
         async with aclosing(app.watch(debate_id, after, visitor=visitor)) as batches:
@@ -54,11 +61,11 @@ async def _said(
                 for place, event in follower.take(batch):
                     data = event.model_dump_json()
                     yield f"id: {place}\nevent: {event.kind}\ndata: {data}\n\n".encode()
-                    told = time.monotonic()
-                if time.monotonic() - told > QUIET:
+                    spoke = time.monotonic()
+                if time.monotonic() - spoke > quiet:
                     yield b":\n\n"
-                    told = time.monotonic()
-                if time.monotonic() - looked > LOOK_EVERY:
+                    spoke = time.monotonic()
+                if time.monotonic() - looked > look_every:
                     await check()
                     looked = time.monotonic()
     except RebuttalError as error:
