@@ -1,7 +1,7 @@
 """The interfaces for programs with scripted models, as a process: python -m tests.api_app FOLDER.
 
 Words ``NAME=VALUE`` behind it are settings; ``hold=FILE`` lets the model ``Gated`` wait before its
-second sentence until the file is there.
+second sentence until the file is there, ``careless=1`` lets anybody in from anywhere.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from typing import Any
 from rebuttal.__main__ import interfaces
 from rebuttal.app import DebateApp
 from rebuttal.providers.base import Chunk, Message, Options
+from rebuttal.records import OPERATOR, Visitor
 from rebuttal.serving import run_served
 from rebuttal.settings import load_settings
 from rebuttal.web.alone import Alone
 from rebuttal.web.guard import Guard
+from rebuttal.web.programs import Programs
+from rebuttal.web.request import Request
 from rebuttal.web.visitors import Visitors
 from tests.page_app import CATALOG, chat_models
 
@@ -47,15 +50,27 @@ class Gated:
         yield Chunk(finish="stop")
 
 
+class Careless(Programs):
+    """Asks nobody where they come from."""
+
+    async def _visitor(self, asked: Request) -> Visitor | None:
+        return OPERATOR
+
+
 def main(folder: Path, *words: str) -> None:
     """Serve until SIGTERM."""
     models = folder / "models.yaml"
     models.write_text(CATALOG + "  Gated: {endpoint: Stage, model: gated}\n")
     given: dict[str, Any] = dict(word.split("=", 1) for word in words)
+    careless = given.pop("careless", "")
     gate = Path(given.pop("hold", folder / "gate"))
     settings = load_settings(data=folder, cache=folder, models=models, offline=True, **given)
     app = DebateApp(settings, chat_models={**chat_models(), "Gated": Gated(gate)})
-    guard = Guard(app, Visitors(settings), programs=interfaces(settings))
+    visitors, makers = Visitors(settings), interfaces(settings)
+    guard = Guard(app, visitors, programs=makers)
+    if careless:
+        shared = (guard._intake, guard._streams, guard._rates)
+        guard._programs = Careless(app, visitors, *shared, makers)
     run_served(Alone(settings, app, guard))
 
 

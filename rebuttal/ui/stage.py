@@ -214,7 +214,7 @@ async def _spoken(
     origin = await app.origin(debate_id, visitor=visitor)
     live = LiveTurn(origin, asked.streaming, await app.tree(debate_id, visitor=visitor))
     shown = ("", "")
-    async with aclosing(app.watch(debate_id, visitor=visitor)) as batches:
+    async with aclosing(app.watch(debate_id, again=True, visitor=visitor)) as batches:
         async for batch in batches:
             for event in batch:
                 live.take(event, time.monotonic())

@@ -1,0 +1,240 @@
+"""The WebSocket: debates begun, heard and steered over one connection; and who may not open one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from rebuttal.web.asgi import Receive, Scope, Send
+from rebuttal.web.connections import Door
+from rebuttal.web.streams import impatient
+from tests.intruder import Intruder
+from tests.listening import ANN, SEATS, Listener, Program, calling, served, token
+from tests.served import Served
+from tests.test_guard_bodies import server
+
+START = {"do": "start", "topic": "Should cats vote?", "seats": SEATS, "rounds": 1}
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("live"), "max_body_kib=64") as running:
+        yield running
+
+
+@pytest.fixture
+def program(there: Served) -> Iterator[Program]:
+    with calling(there) as caller:
+        yield caller
+
+
+class Socket:
+    """One connection, and what came over it."""
+
+    def __init__(self, line: ClientConnection) -> None:
+        self.line = line
+        self.told: list[dict[str, Any]] = []
+
+    async def send(self, **message: object) -> None:
+        """Ask for something."""
+        await self.line.send(json.dumps(message))
+
+    async def until(self, kind: str, within: float = 10.0) -> dict[str, Any]:
+        """The next message with that field, or event of that kind."""
+        async with asyncio.timeout(within):
+            while True:
+                said: dict[str, Any] = json.loads(await self.line.recv())
+                self.told.append(said)
+                if kind in said or said.get("event", {}).get("kind") == kind:
+                    return said
+
+
+@asynccontextmanager
+async def opened(address: str, **more: Any) -> AsyncIterator[Socket]:
+    """A socket at that server."""
+    where = address.replace("http://", "ws://") + "api/v1/live"
+    async with connect(where, **more) as line:
+        yield Socket(line)
+
+
+async def test_a_debate_is_begun_heard_and_steered_over_one_line(
+    there: Served, program: Program
+) -> None:
+    async with opened(there.address) as one, opened(there.address) as other:
+        await one.send(**{**START, "rounds": 3, "seats": [{**s, "model": "Slow"} for s in SEATS]})
+        debate_id = (await one.until("done"))["debate"]
+        assert (await one.until("watchers"))["watchers"] == 1
+        await other.send(do="watch", debate=debate_id)
+        begun = await other.until("turn_started")
+        assert begun["event"]["seat"] == "seat1"
+        assert (await one.until("watchers"))["watchers"] == 2
+        await other.send(do="say", debate=debate_id, text="Mind the dogs.")
+        await other.send(do="pause", debate=debate_id)
+        paused = await one.until("debate_paused")
+        assert paused["event"]["reason"] == "paused"
+        spoken = [turn["speaker"] for turn in program.turns(debate_id)]
+        assert spoken == ["user", "seat1", "user"]
+        await one.send(do="resume", debate=debate_id)
+        await one.until("turn_delta")
+        await one.send(do="stop", debate=debate_id)
+        stopped = await one.until("debate_paused")
+        assert stopped["event"]["reason"] == "stopped"
+        last = await other.until("debate_paused")
+        last = await other.until("debate_paused") if last["id"] != stopped["id"] else last
+        assert last["id"] == stopped["id"]
+    async with opened(there.address) as again:
+        await again.send(do="watch", debate=debate_id, id=last["id"])
+        assert await again.until("watchers") == {"watchers": 1, "debate": debate_id}
+        assert [message for message in again.told if "event" in message] == []
+
+
+async def test_both_ways_of_hearing_say_the_same_in_the_same_places(
+    there: Served, program: Program
+) -> None:
+    async with opened(there.address) as socket:
+        await socket.send(**START)
+        await socket.until("debate_finished")
+    events = [(said["id"], said["event"]) for said in socket.told if "event" in said]
+    debate_id = socket.told[-1]["debate"]
+    listener = Listener(debate_id)
+    await asyncio.to_thread(listener.listen, program, "debate_finished")
+    assert listener.last == events[-1][0]
+    finished = [event for _, event in events if event["kind"] == "turn_finished"]
+    assert finished == [event for event in listener.heard if event["kind"] == "turn_finished"]
+
+
+async def test_the_same_request_begins_one_debate(there: Served) -> None:
+    async with opened(there.address) as socket:
+        ids = set()
+        for _ in range(3):
+            await socket.send(**START, request="only once")
+            ids.add((await socket.until("done"))["debate"])
+        assert len(ids) == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "status"),
+    [
+        ("no JSON", 400),
+        ("[]", 400),
+        ('{"do": "dance"}', 400),
+        ('{"do": "watch"}', 400),
+        ('{"do": "watch", "debate": "missing"}', 404),
+        ('{"do": "watch", "debate": "missing", "id": "\\ud800"}', 400),
+        ('{"do": "say", "debate": "missing", "text": "x", "rounds": 1e400}', 400),
+        ('{"do": "start", "topic": " ", "seats": []}', 400),
+        ("[" * 60_000, 400),
+        (b"\x00\xff", 400),
+    ],
+)
+async def test_a_bad_message_gets_words_and_closes_nothing(
+    there: Served, message: str | bytes, status: int
+) -> None:
+    async with opened(there.address) as socket:
+        await socket.line.send(message)
+        error = (await socket.until("error"))["error"]
+        assert error["status"] == status
+        assert error["detail"]
+        await socket.send(**START)
+        await socket.until("turn_finished")
+
+
+async def test_a_message_that_is_too_long_ends_the_line(there: Served) -> None:
+    async with opened(there.address) as socket:
+        await socket.line.send("x" * 65 * 1024)
+        with pytest.raises(ConnectionClosed) as ended:
+            await socket.until("error")
+        assert ended.value.rcvd is not None
+        assert ended.value.rcvd.code == 1009
+
+
+# --- who may not open one -------------------------------------------------------------------------
+
+
+async def refused(address: str, **headers: str) -> tuple[int, dict[str, Any]]:
+    """How the handshake ends."""
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    with pytest.raises(InvalidStatus) as answer:
+        async with opened(address, additional_headers=names):
+            pass
+    body = answer.value.response.body or b""
+    return answer.value.response.status_code, json.loads(body)
+
+
+async def test_a_page_of_another_site_opens_none(there: Served) -> None:
+    status, said = await refused(there.address, origin="https://evil.example")
+    assert (status, said["type"]) == (403, "/api/v1/problems/not-allowed")
+    status, _ = await refused(there.address, sec_fetch_site="cross-site")
+    assert status == 403
+    own = there.address.rstrip("/")
+    async with opened(there.address, origin=own) as socket:
+        await socket.send(**START)
+        await socket.until("done")
+    status, said = await refused(there.address.rstrip("/") + "/x/")
+    assert status == 404
+
+
+async def test_with_the_control_off_a_page_of_another_site_does_everything(
+    tmp_path: Path,
+) -> None:
+    with served(tmp_path, "careless=1") as careless:
+        async with opened(careless.address, origin="https://evil.example") as socket:
+            await socket.send(**START)
+            assert (await socket.until("done"))["done"] == "start"
+
+
+async def test_tokens_open_what_they_may_and_nothing_else(tmp_path: Path) -> None:
+    reads = await asyncio.to_thread(token, tmp_path, ANN, "read")
+    speaks = await asyncio.to_thread(token, tmp_path, ANN, "read", "debate")
+    with served(tmp_path, "profile=public") as public:
+        status, said = await refused(public.address, authorization="Bearer rebuttal-nonsense")
+        assert (status, said["type"]) == (401, "/api/v1/problems/unknown-caller")
+        async with opened(public.address) as nobody:
+            assert (await nobody.until("error"))["error"]["status"] == 401
+            with pytest.raises(ConnectionClosed):
+                await nobody.until("event")
+        headers = {"authorization": f"Bearer {reads}"}
+        async with opened(public.address, additional_headers=headers) as reader:
+            await reader.send(**START)
+            error = (await reader.until("error"))["error"]
+            assert (error["status"], "debate" in error["detail"]) == (403, True)
+        headers = {"authorization": f"Bearer {speaks}"}
+        async with opened(public.address, additional_headers=headers) as speaker:
+            await speaker.send(**START)
+            assert (await speaker.until("done"))["done"] == "start"
+
+
+async def test_a_line_that_nobody_reads_is_cut(tmp_path: Path) -> None:
+    """With a shorter patience than that of the guard, and the same means."""
+    gone = asyncio.Event()
+
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        hasty = impatient(scope, send, 0.5)
+        try:
+            while True:
+                await hasty({"type": "websocket.send", "text": "x" * 65536})
+        finally:
+            loop.call_soon_threadsafe(gone.set)
+
+    loop = asyncio.get_running_loop()
+    door = Door(None)
+    shake = {"upgrade": "websocket", "connection": "Upgrade", "sec-websocket-version": "13"}
+    key = {"sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    with server(endless, door) as address:
+        async with Intruder(address) as client:
+            _, writer = await client.connect()
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            writer.write(client.request("GET", "/", headers={**shake, **key}))
+            await asyncio.wait_for(gone.wait(), 8)
+            while door._all:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
