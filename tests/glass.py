@@ -26,22 +26,19 @@ from rebuttal.providers.scripted import Line, ScriptedModel
 from rebuttal.settings import HOME, Settings
 from tests.terminal_app import chat_models, serve
 
-SLOW = (
-    "Tea keeps a mind calm, and a calm mind weighs every claim before it speaks a word of it.",
-    "Nobody who was in a hurry has ever written a page that is still read today by anybody.",
-)
+HELD = "Tea keeps a mind calm, and a calm mind weighs every claim before it speaks one word of it."
 LONG = " ".join(f"Reason {number} is that it grows on hills." for number in range(1, 61))
 STING = "\x1b]0;owned\x07\x1b[2J\x1b[31;1m\x9b5A\u202e[bold]it[/bold] \x1b[?1049h said"
 UNSET = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "COLORFGBG", "XTERM_VERSION", "TMUX", "STY")
 
 
 def models() -> dict[str, ChatModel]:
-    """Those of terminal_app, and slow, long and hostile ones."""
+    """Those of terminal_app, one that holds its turn open, and long and hostile ones."""
     return {
         **chat_models(),
-        "Slow": ScriptedModel(SLOW, repeat=True, delay=0.06),
+        "Held": ScriptedModel([Line(HELD, next="silence")], delay=0.06),
         "Long": ScriptedModel([LONG], repeat=True, delay=0.004),
-        "Sting": ScriptedModel([STING + " " + SLOW[0]], repeat=True, delay=0.01),
+        "Sting": ScriptedModel([STING + " " + HELD], repeat=True, delay=0.01),
         "Thinker": ScriptedModel([Line("So.", reasoning="well " * 40)], repeat=True, delay=0.03),
         "Wide": ScriptedModel(
             ["茶は心を静め、静かな心は言葉を量る。👩‍👩‍👧 " * 6], repeat=True, delay=0.02

@@ -18,6 +18,7 @@ from rebuttal.events import (
     ContextTrimmed,
     DebateEvent,
     DebateFinished,
+    DebatePaused,
     DebateRewound,
     TurnDiscarded,
     TurnFinished,
@@ -64,7 +65,8 @@ class Layout:
             stance = f"  {one_line(debater.stance)}" if debater.stance else ""
             line = Text("  ").append(one_line(debater.name), style=looks[debater.seat])
             heading.append(line.append(f"  {one_line(debater.model)}", style="dim").append(stance))
-        self._draw(heading)
+        columns, _ = self._region.size()
+        self._draw([line for text in heading for line in text.wrap(self._out, columns)])
         self._tick()
 
     def show(self, event: DebateEvent) -> None:
@@ -76,15 +78,21 @@ class Layout:
         self._region.size()  # of which the console does not hear by itself
         settled = self._settled(event, self._frame, before)
         self._changed = True
-        if settled:
+        if isinstance(event, DebateFinished | DebatePaused):
+            self._rests(settled)
+        elif settled:
             self._draw(settled)
 
     def end(self) -> None:
         """Leave nothing open, and nothing that is drawn in place."""
+        self._rests([])
+
+    def _rests(self, settled: Sequence[Text]) -> None:
+        """Nobody speaks any more: nothing stands below."""
         if self._ticking:
             self._ticking.cancel()
         self._frame = None
-        self._draw()
+        self._draw(settled)
 
     def _settled(self, event: DebateEvent, frame: Frame, before: Speech | None) -> list[Text]:
         """What goes into the terminal's history with this event."""

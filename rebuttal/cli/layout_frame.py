@@ -76,7 +76,7 @@ class Frame:
     def _waiting(self, speech: Speech, now: float, style: str) -> Text:
         turning = self._signs.turning[int(now * 8) % len(self._signs.turning)]
         share = f" {speech.fraction:.0%}" if speech.fraction is not None else ""
-        said = speech.waiting or ("thinks" if speech.thought else "begins")
+        said = speech.waiting or ("thinks" if speech.thought else "reads")
         since = _clock(now - speech.began)
         line = Text(self._signs.margin, style=style)
         return line.append(f"{turning} {said}{share}  {since}", style="dim not bold default")
@@ -130,7 +130,9 @@ class Frame:
             place = table.places.get(speech.seat)
             name = one_line(place.debater.name if place else speech.seat, 24)
             said.append(f"{name} {'speaks' if speech.text else 'is asked'}")
-            said.append(f"round {speech.round} of {speech.rounds}")
+            if speech.rounds > 1:
+                word = "round " if width >= WIDE else ""
+                said.append(f"{word}{speech.round} of {speech.rounds}")
         elif table.in_line:
             said.append(f"waits, as {table.in_line}")
         else:
