@@ -130,8 +130,10 @@ class Broadcast:
         """Wait for the next event, at most WAKE_EVERY. Watchers with no news share one waker."""
         if self._wake.is_set():
             self._wake = asyncio.Event()
+        # Not by wait_for: where news come just then, Python 3.11's forgets that it was cancelled.
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), WAKE_EVERY)
+            async with asyncio.timeout(WAKE_EVERY):
+                await self._wake.wait()
 
     def _news(self, at: int, piece: int) -> tuple[list[DebateEvent], int, int]:
         """Events behind the places ``at`` and ``piece``, deltas merged, and the new places."""

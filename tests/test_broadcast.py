@@ -49,3 +49,23 @@ async def test_a_crowd_at_one_debate_is_told_less_often_and_misses_nothing(
     assert (counted <= most) is few
     said = "".join(f"{number} " for number in range(round(SECONDS / 0.02)))
     assert heard == [said] * WATCHERS
+
+
+@pytest.mark.parametrize("moments", range(4))
+async def test_who_leaves_just_as_news_come_is_gone(moments: int) -> None:
+    broadcast = Broadcast(lambda: None, 6)
+
+    async def watch() -> None:
+        async with aclosing(broadcast.watch((), None)) as news:
+            async for _ in news:
+                pass
+
+    watching = asyncio.create_task(watch())
+    await asyncio.sleep(0.05)
+    broadcast.publish(TurnDelta(seat="one", text="word"))
+    for _ in range(moments):
+        await asyncio.sleep(0)
+    watching.cancel()
+    await asyncio.wait([watching], timeout=0.2)
+    assert watching.cancelled()
+    assert broadcast.watchers == 0
