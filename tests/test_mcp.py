@@ -18,6 +18,7 @@ from mcp import Client, StdioServerParameters
 from mcp.types import TextContent
 
 from rebuttal.app import DebateApp
+from rebuttal.mcp import NEEDED
 from rebuttal.records import Panel, Seat, Turn
 from rebuttal.settings import HOME, load_settings
 from tests.mcp_app import open_app
@@ -279,7 +280,7 @@ def missing(tmp_path: Path) -> str:
 def test_a_missing_package_is_said_with_what_to_type(tmp_path: Path) -> None:
     said = missing(tmp_path)
     assert "The package 'mcp' is not installed." in said
-    assert 'pip install "rebuttal[mcp]"' in said
+    assert f'pip install "{NEEDED}"' in said
     there = tmp_path / "mcp-1.27.0.dist-info"
     there.mkdir()
     (there / "METADATA").write_text("Metadata-Version: 2.1\nName: mcp\nVersion: 1.27.0\n")

@@ -6,6 +6,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from rebuttal.errors import InvalidInput
 
+NEEDED = "mcp>=2.3,<3"
+
 
 def check_installed() -> None:
     """Raises InvalidInput where the protocol's package is missing, or of another age."""
@@ -15,7 +17,4 @@ def check_installed() -> None:
         there = ""
     if there.partition(".")[0] != "2":
         problem = f"is {there}, not 2" if there else "is not installed"
-        raise InvalidInput(
-            f"The package 'mcp' {problem}.",
-            'Install it with: pip install "rebuttal[mcp]", or in a checkout: pip install "mcp<3"',
-        )
+        raise InvalidInput(f"The package 'mcp' {problem}.", f'Install it: pip install "{NEEDED}"')
