@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from rebuttal.errors import (
     BudgetSpent,
     Busy,
+    ContextOverflow,
     InvalidInput,
     ModelError,
     NotAllowed,
@@ -59,6 +60,7 @@ _STATUS: tuple[tuple[type[RebuttalError], int], ...] = (
     (StoreError, 503),
     (WeightsError, 503),
     (RateLimited, 503),
+    (ContextOverflow, 400),
     (ModelError, 502),
 )
 TYPES = "/api/v1/problems/"
