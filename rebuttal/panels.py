@@ -118,6 +118,12 @@ class Panels:
             there |= {panel.name: panel for panel in await store.panels(visitor.owner)}
         return tuple(there[name] for name in sorted(there))
 
+    async def own(self, *, visitor: Visitor = OPERATOR) -> tuple[Panel, ...]:
+        """Those that are the visitor's to delete, by name."""
+        if visitor.reads:
+            return ()
+        return await (await self._access.store()).panels(visitor.owner)
+
     async def get(self, name: str, *, visitor: Visitor = OPERATOR) -> Panel:
         """The panel of that name. Raises NotFound, naming what there is."""
         there = await self.all(visitor=visitor)

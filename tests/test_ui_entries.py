@@ -22,9 +22,11 @@ from rebuttal.errors import InvalidInput, NotAllowed
 from rebuttal.files import Files
 from rebuttal.history import History
 from rebuttal.links import Links
+from rebuttal.panels import Panels
 from rebuttal.records import OPERATOR, Visitor
 from rebuttal.settings import HOME, load_settings
-from rebuttal.ui import branch_entries, entries, history_entries
+from rebuttal.tokens import Tokens
+from rebuttal.ui import branch_entries, entries, history_entries, program_entries
 from rebuttal.ui.entries import Entry, Form, House, Look, Note, Opened, Start, Ticket
 from rebuttal.ui.notice import visitor_of
 from rebuttal.ui.own_key import receivers
@@ -61,7 +63,7 @@ def public(catalog: Catalog) -> House:
 
 
 def kinds() -> list[type[Entry]]:
-    rooms = (entries, history_entries, branch_entries)
+    rooms = (entries, history_entries, branch_entries, program_entries)
     named = {kind for room in rooms for _, kind in inspect.getmembers(room, inspect.isclass)}
     found = sorted(named, key=lambda kind: kind.__name__)
     return [kind for kind in found if issubclass(kind, Entry) and kind is not Entry]
@@ -202,6 +204,8 @@ METHODS = {
         ("history", History),
         ("links", Links),
         ("files", Files),
+        ("tokens", Tokens),
+        ("panels", Panels),
     )
 }
 """What the app does, and its parts."""
@@ -245,6 +249,8 @@ def test_no_handler_asks_the_app_without_saying_for_whom() -> None:
         "to_thread(app.reload_catalog)",
         "app.history.find(search)",
         "app.links.make(debate_id, 7)",
+        "app.tokens.revoke(hash)",
+        "app.panels.save(panel)",
     ],
 )
 def test_a_handler_that_forgets_the_visitor_is_found(planted: str) -> None:

@@ -18,6 +18,7 @@ from rebuttal.ui.masthead import masthead
 from rebuttal.ui.mode import MODES
 from rebuttal.ui.models_tab import build_models_tab, wire_models_tab
 from rebuttal.ui.notice import QUICK, Updates, explained, notice
+from rebuttal.ui.programs import build_programs, wire_programs
 from rebuttal.ui.raw import RawBlocks
 from rebuttal.ui.setup import offer_models
 from rebuttal.ui.sharing import build_slip, wire_slip
@@ -42,6 +43,7 @@ def build_ui(app: DebateApp, blocks: type[gr.Blocks] = RawBlocks) -> gr.Blocks:
                 history = build_history_tab(app)
             with gr.Tab("Models", id="models") as models_tab:
                 shelf = build_models_tab(app.settings)
+                programs = build_programs(app)
             with gr.Tab("Insight", id="insight") as insight_tab:
                 numbers = build_insight_tab()
         slip = build_slip()
@@ -54,6 +56,7 @@ def build_ui(app: DebateApp, blocks: type[gr.Blocks] = RawBlocks) -> gr.Blocks:
         wire_slip(app, slip)
         wire_storage(app, storage)
         wire_models_tab(app, models_tab, shelf, [table.setup for table in tables])
+        wire_programs(app, models_tab, programs)
         _wire_load(app, demo, Front(top, problem, storage, tabs, sheets), tables)
     # As queue(api_open=False) would, which builds the whole server app a second time.
     demo.api_open = False

@@ -18,6 +18,7 @@ from rebuttal.ui.examples import Example
 from rebuttal.ui.mode import Mode
 from rebuttal.ui.notice import QUICK, Updates, explained, notice
 from rebuttal.ui.own_key import KeyFields, build_key_fields, wire_key_fields
+from rebuttal.ui.panels import PanelBox, build_panel_box, wire_panel_box
 from rebuttal.ui.render import remark
 
 ORDINALS = ("First", "Second", "Third", "Fourth", "Fifth", "Sixth")
@@ -52,6 +53,7 @@ class Setup:
     rounds: gr.Slider
     language: gr.Dropdown
     own_key: KeyFields
+    panel: PanelBox | None
     add: gr.Button
     surprise: gr.Button
     start: gr.Button
@@ -85,6 +87,7 @@ def build_setup(app: DebateApp, mode: Mode) -> Setup:
         seats = gr.Number(mode.least_seats, visible=False, label="Seats")
         options = _options(app, mode)
         own_key = build_key_fields(app, "Use a key of your own", visible=True)
+        panel = build_panel_box(app) if mode.chooses_rounds else None
         problem = notice()
         start = gr.Button(mode.start, variant="primary", elem_classes="start")
     return Setup(
@@ -93,6 +96,7 @@ def build_setup(app: DebateApp, mode: Mode) -> Setup:
         seats=seats,
         **options,
         own_key=own_key,
+        panel=panel,
         surprise=surprise,
         start=start,
         examples=examples,
@@ -136,6 +140,8 @@ def wire_setup(app: DebateApp, mode: Mode, form: Setup) -> None:
         _wire_card(app, mode, form, number, everything)
         _wire_choices(app, form, card)
     wire_key_fields(app, form.own_key, form.notice)
+    if form.panel:
+        wire_panel_box(app, form.panel, whole, [form.rounds, form.language])
 
 
 def arrange(app: DebateApp, mode: Mode, form: Setup, topic: str, taken: Sequence[Place]) -> Updates:

@@ -11,8 +11,8 @@ from rebuttal.colour import DAY, NIGHT
 
 HERE = Path(__file__).parent
 ICON = HERE / "favicon.svg"
-STYLES = ("page.css", "branching.css", "history.css", "insight.css")
-SCRIPTS = ("page.js", "branching.js", "history.js")
+STYLES = ("page.css", "branching.css", "history.css", "insight.css", "programs.css")
+SCRIPTS = ("page.js", "branching.js", "history.js", "programs.js")
 
 SANS = (
     *("Seravek", "Gill Sans Nova", "Ubuntu", "Calibri", "Segoe UI", "Noto Sans"),

@@ -38,6 +38,11 @@ NAMES = {
     "days": "The time",
     "measure": "What is counted",
     "by": "For whom",
+    "name": "The name",
+    "powers": "What it may do",
+    "panel": "The panel's name",
+    "chair": "Who sums up",
+    "chair_model": "The model of who sums up",
 }
 """How a field is called on the page."""
 
