@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -17,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from rebuttal.app import DebateApp
+from rebuttal.cli.commands import terminal
 from rebuttal.cli.house import House
 from rebuttal.errors import (
     BrokenAnswer,
@@ -41,12 +45,12 @@ from rebuttal.remote import RemoteApp, events
 from rebuttal.remote.address import checked_address
 from rebuttal.remote.problems import problem
 from rebuttal.remote.wire import Wire
-from rebuttal.settings import load_settings
+from rebuttal.settings import HOME, load_settings
 from tests.listening import ANN, served, token
 from tests.page_app import CATALOG, SPEECHES, chat_models
 from tests.relay import relaying
 from tests.served import Served
-from tests.terminal_app import main
+from tests.terminal_app import TEA, main
 
 QUICK = (Seat(persona="cynic", model="Quick"), Seat(persona="rational", model="Quick"))
 ENDLESS = (Seat(persona="cynic", model="Endless"), Seat(persona="rational", model="Endless"))
@@ -544,3 +548,53 @@ def test_ctrl_c_stops_a_debate_at_the_server(there: Served, tmp_path: Path) -> N
     paused = json.loads(out.splitlines()[-1])
     assert (paused["kind"], paused["reason"]) == ("debate_paused", "stopped")
     assert f"rebuttal resume {begun['debate']}" in err.decode()
+
+
+def commands_of(page: str) -> list[str]:
+    """What one can type of it."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", (HOME / page).read_text("utf-8"), re.M | re.S)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def test_the_commands_of_the_page_about_the_terminal_work(typed: Typing) -> None:
+    there = "https://debates.example.org"
+    lines = [line for line in commands_of("docs/terminal.md") if there in line]
+    typed_so = [shlex.split(line) for line in lines]
+    assert len(typed_so) >= 9
+    begun = typed("debate", "Is tea better than coffee?", "--rounds", "1", "--json")
+    debate_id = json.loads(begun.splitlines()[0])["debate"]
+    for program, *words in typed_so:
+        assert program == "rebuttal"
+        assert words[-2:] == ["--server", there]
+        said = typed(*(debate_id if word == "ID" else word for word in words[:-2]))
+        assert said.strip(), words
+
+
+def test_a_debate_as_the_page_about_the_terminal_has_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = tmp_path / "models.yaml"
+    models.write_text(
+        CATALOG.partition("models:")[0] + "models:\n  Tea: {endpoint: Stage, model: t}\n"
+    )
+    lines = [line for line in commands_of("docs/terminal.md") if line.startswith("rebuttal debate")]
+    for line in lines[:2]:
+        with pytest.raises(SystemExit) as ended:
+            main([*shlex.split(line)[1:], "--data", str(tmp_path), "--models", str(models)])
+        assert ended.value.code == 0
+        said = capsys.readouterr().out
+        assert TEA[0] in said
+        assert ("debate_finished" in said) == ("--json" in line)
+
+
+def test_every_command_that_can_be_done_elsewhere_is_named_on_the_page() -> None:
+    page = (HOME / "docs" / "terminal.md").read_text("utf-8")
+    group = typer.main.get_command(terminal(lambda _: None))
+    commands = group.commands.items()  # type: ignore[attr-defined]
+    able = {n for n, one in commands if any(p.name == "server" for p in one.params)}
+    named = {
+        *re.findall(r"`(?:rebuttal )?([a-z]+)`", page),
+        *re.findall(r"^rebuttal (\w+)", page, re.M),
+    }
+    assert able
+    assert able <= named
