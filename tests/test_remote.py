@@ -575,7 +575,7 @@ def test_a_debate_as_the_page_about_the_terminal_has_it(
 ) -> None:
     models = tmp_path / "models.yaml"
     models.write_text(
-        CATALOG.partition("models:")[0] + "models:\n  Tea: {endpoint: Stage, model: t}\n"
+        CATALOG.partition("\nmodels:")[0] + "\nmodels:\n  Tea: {endpoint: Stage, model: t}\n"
     )
     lines = [line for line in commands_of("docs/terminal.md") if line.startswith("rebuttal debate")]
     for line in lines[:2]:
