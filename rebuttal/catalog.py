@@ -110,6 +110,8 @@ class Elsewhere(Record):
     name: Label
     model: ModelId | None = None
     price: Price | None = None
+    spare: bool = False
+    """Whether it is asked only while none of the others can be."""
 
 
 class Model(Record):
@@ -236,6 +238,8 @@ def _load_pooled(
             raise content.error(place, "an embedded endpoint stands alone, not in a list")
         homes[home.name] = home
     first = next(iter(homes.values()))
+    if first.spare:
+        raise content.error((*named[0], "spare"), "the first endpoint is no spare one")
     settled: dict[str, Json] = {"endpoint": first.name}
     if all(home.model for home in homes.values()):
         settled["model"] = first.model
@@ -243,8 +247,8 @@ def _load_pooled(
     ids = [home.model or model.model for home in homes.values()]
     prices = [home.price or model.price for home in homes.values()]
     others = [
-        Elsewhere(name=name, model=id_there, price=price)
-        for name, id_there, price in zip(homes, ids, prices, strict=True)
+        home.model_copy(update={"model": id_there, "price": price})
+        for home, id_there, price in zip(homes.values(), ids, prices, strict=True)
     ]
     return model.model_copy(
         update={"model": ids[0], "price": prices[0], "others": tuple(others[1:])}

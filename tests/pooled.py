@@ -48,7 +48,9 @@ class Pooled:
         return [station.breaker.state for station in self.stations]
 
 
-def pool_over(*servers: FaultServer, limits: Limits = LIMITS, asks: bool = True) -> Pooled:
+def pool_over(
+    *servers: FaultServer, limits: Limits = LIMITS, asks: bool = True, spare: str = ""
+) -> Pooled:
     """The model ``m`` behind all of them; without ``asks`` they know no cheap question."""
     clock = Clock()
     members = []
@@ -58,8 +60,8 @@ def pool_over(*servers: FaultServer, limits: Limits = LIMITS, asks: bool = True)
         station = Station(name, clock.breaker(), ask if asks else None)
         model = Model(label="M", endpoint=name, model="m")
         chat = OpenAICompatible(place, model, None, replace(limits, retries=0))
-        members.append(Member(station, chat, clock.breaker()))
-    return Pooled(Pool(members, limits), members, clock)
+        members.append(Member(station, chat, clock.breaker(), spare=name == spare))
+    return Pooled(Pool(members, limits, clock), members, clock)
 
 
 def about(topic: str) -> tuple[Message, ...]:

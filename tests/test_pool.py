@@ -16,7 +16,7 @@ from rebuttal.errors import (
 )
 from rebuttal.providers.base import Limits, Message, Options
 from rebuttal.providers.breaker import FIRST_REST
-from rebuttal.providers.pool import MUCH_BUSIER
+from rebuttal.providers.pool import KEPT_FOR, MOST_KEPT, MUCH_BUSIER
 from tests.fault_server import FaultServer
 from tests.hearing import PROMPT, hear
 from tests.pooled import Pooled, about, asked_for_turns, pool_over
@@ -90,12 +90,48 @@ async def test_a_conversation_leaves_an_endpoint_that_is_much_busier() -> None:
         assert asked_for_turns(south) == 1
 
 
-async def test_of_many_conversations_the_oldest_are_forgotten() -> None:
-    async with FaultServer("refuse") as north, FaultServer("refuse") as south:
+async def test_a_conversation_that_rested_long_begins_with_the_first_endpoint_again() -> None:
+    async with FaultServer() as north, FaultServer() as south:
         pooled = pool_over(north, south)
-        for number in range(1100):
-            pooled.pool.choose(number, ())
-        assert len(pooled.pool.kept) == 1000
+        pooled.stations[0].busy = 5
+        await hear(pooled.pool)
+        pooled.stations[0].busy = 0
+        pooled.clock.now += KEPT_FOR - 1
+        await hear(pooled.pool)
+        assert (asked_for_turns(north), asked_for_turns(south)) == (0, 2)
+        pooled.clock.now += KEPT_FOR
+        await hear(pooled.pool)
+        assert (asked_for_turns(north), asked_for_turns(south)) == (1, 2)
+
+
+async def test_of_many_conversations_the_oldest_are_forgotten() -> None:
+    async with FaultServer() as north, FaultServer() as south:
+        pooled = pool_over(north, south)
+        pooled.stations[0].busy = 1
+        assert pooled.pool.choose(0, ()).name == "South"
+        for beginning in range(1, MOST_KEPT):
+            pooled.pool.choose(beginning, ())
+        pooled.stations[0].busy = 0
+        assert pooled.pool.choose(0, ()).name == "South"
+        for beginning in range(1, MOST_KEPT + 1):
+            pooled.pool.choose(beginning, ())
+        assert pooled.pool.choose(0, ()).name == "North"
+
+
+async def test_a_spare_endpoint_is_asked_while_no_other_can_be() -> None:
+    async with FaultServer() as north, FaultServer() as south:
+        pooled = pool_over(north, south, spare="South")
+        pooled.stations[0].busy = 50
+        await hear(pooled.pool)
+        assert asked_for_turns(south) == 0
+        await north.die()
+        await hear(pooled.pool)
+        await hear(pooled.pool)
+        assert asked_for_turns(south) == 2
+        await north.come_back()
+        pooled.stations[0].breaker.answered()
+        await hear(pooled.pool)
+        assert (asked_for_turns(north), asked_for_turns(south)) == (2, 2)
 
 
 # What moves on
@@ -283,11 +319,10 @@ async def test_without_a_cheap_question_the_next_request_is_the_trial_one_at_a_t
         assert pooled.states == ["open", "closed"]
         north.fault, north.delay = "good", 0.1
         pooled.clock.now += FIRST_REST
-        before = asked_for_turns(north)
         pooled.stations[1].busy += 50  # so that it is the first one's turn
         asking = [asyncio.ensure_future(hear(pooled.pool, about(f"{n}??"))) for n in range(10)]
-        await asyncio.sleep(0.05)
-        assert asked_for_turns(north) == before + 1
+        await asyncio.sleep(0)
+        assert [station.busy for station in pooled.stations] == [1, 59]
         await asyncio.gather(*asking)
         assert pooled.states == ["closed", "closed"]
 

@@ -6,7 +6,8 @@ import asyncio
 import copy
 import math
 import re
-from collections.abc import AsyncGenerator, Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from rebuttal.errors import (
@@ -26,6 +27,9 @@ from rebuttal.providers.station import Member
 
 MOST_KEPT = 1000
 """Conversations whose endpoint is remembered; with more, those that rested longest are not."""
+KEPT_FOR = 300.0
+"""Seconds after its last turn for which a conversation's endpoint is remembered, about as long as
+servers hold a cache; then the order of preference counts again."""
 MUCH_BUSIER = 2
 """Requests that an endpoint may have beyond the least busy one, and still keep a conversation."""
 CONTEXT_WITHIN = 1.0
@@ -48,11 +52,17 @@ class Pool:
     token moves on at once. Members make no tries of their own.
     """
 
-    def __init__(self, members: Sequence[Member], limits: Limits) -> None:
+    def __init__(
+        self,
+        members: Sequence[Member],
+        limits: Limits,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._members = tuple(members)
         self._limits = limits
+        self._clock = clock
         self._contexts: dict[str, int] = {}
-        self.kept: dict[int, str] = {}
+        self._kept: dict[int, tuple[str, float]] = {}
 
     async def context(self) -> int:
         """The least that an endpoint has, so that every one may be asked.
@@ -122,22 +132,30 @@ class Pool:
         """
         left = [member for member in self._members if member not in out]
         ready = [member for member in left if member.ready]
-        if not ready:
-            chosen = min(left, key=lambda member: member.rest)
-        else:
+        ready = [member for member in ready if not member.spare] or ready
+        if ready:
             chosen = min(ready, key=lambda member: member.station.busy)
-            kept = self.kept.get(beginning)
-            before = next((member for member in ready if member.name == kept), chosen)
+            before = next((member for member in ready if self._had(beginning, member)), chosen)
             if before.station.busy <= chosen.station.busy + MUCH_BUSIER:
                 chosen = before
+        else:
+            chosen = min(left, key=lambda member: member.rest)
         for member in left:
             if member is not chosen:
                 member.station.probe()
-        self.kept.pop(beginning, None)
-        self.kept[beginning] = chosen.name
-        if len(self.kept) > MOST_KEPT:
-            del self.kept[next(iter(self.kept))]
+        self._keep(beginning, chosen)
         return chosen
+
+    def _had(self, beginning: int, member: Member) -> bool:
+        """Whether the conversation spoke through that one, not long ago."""
+        name, at = self._kept.get(beginning, ("", 0.0))
+        return name == member.name and self._clock() - at < KEPT_FOR
+
+    def _keep(self, beginning: int, member: Member) -> None:
+        self._kept.pop(beginning, None)
+        self._kept[beginning] = member.name, self._clock()
+        if len(self._kept) > MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
 
     async def _check_context(self, member: Member) -> None:
         """Raises ContextOverflow where a view was made for more than this one has."""

@@ -80,11 +80,15 @@ class Asking:
 
 @dataclass(frozen=True)
 class Member:
-    """A model at one of its endpoints. ``having`` is for whether the endpoint has that model."""
+    """A model at one of its endpoints. ``having`` is for whether the endpoint has that model.
+
+    A ``spare`` one is asked only while none of the others can be.
+    """
 
     station: Station
     chat: ChatModel
     having: Breaker
+    spare: bool = False
 
     @property
     def name(self) -> str:
