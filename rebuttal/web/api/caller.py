@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fastapi import Security
-from fastapi.openapi.models import HTTPBearer
+from fastapi.openapi.models import APIKey, APIKeyIn, HTTPBearer
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
+from rebuttal.errors import NotAllowed
 from rebuttal.records import Power, Visitor
 from rebuttal.web.problems import Lacking, UnknownCaller
 
@@ -26,7 +27,25 @@ class _Bearer(SecurityBase):
     def __call__(self, connection: HTTPConnection) -> None: ...
 
 
+class _Page(SecurityBase):
+    """Only says in the description how people come."""
+
+    def __init__(self) -> None:
+        self.model = APIKey.model_validate(
+            {
+                "in": APIKeyIn.cookie,
+                "name": "rebuttal",
+                "description": "The cookie of the page, in a browser that has opened it. Its name "
+                "is another at each server.",
+            }
+        )
+        self.scheme_name = "page"
+
+    def __call__(self, connection: HTTPConnection) -> None: ...
+
+
 BEARER = _Bearer()
+PAGE = Security(_Page())
 
 
 def caller(connection: HTTPConnection) -> Visitor:
@@ -46,6 +65,14 @@ def checked(connection: HTTPConnection, power: Power) -> Visitor:
     visitor = caller(connection)
     if visitor.powers is not None and power not in visitor.powers:
         raise Lacking(power, visitor.powers)
+    return visitor
+
+
+def person(connection: HTTPConnection, _: None = PAGE) -> Visitor:
+    """A dependency: the caller, if no program. Raises UnknownCaller and NotAllowed."""
+    visitor = caller(connection)
+    if visitor.powers is not None:
+        raise NotAllowed("That is for people alone.", "Do it on the page or in the terminal.")
     return visitor
 
 

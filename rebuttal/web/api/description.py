@@ -122,7 +122,8 @@ class Description:
             route["description"] = f"{route.get('description', '')}\n\n{wants}".strip()
             if self._is_open:
                 route["security"] = [*route["security"], {}]
-        _show(route, EXAMPLES.get((method, path)))
+        route.setdefault("security", [])
+        _show(route, EXAMPLES.get((method, path.removeprefix("/api/v1"))))
 
 
 def operations(description: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -154,5 +155,6 @@ def _show(route: dict[str, Any], example: tuple[object, object] | None) -> None:
         return
     for status, answer in route["responses"].items():
         if status.startswith("2"):
-            for content in answer.get("content", {}).values():
-                content.setdefault("example", got)
+            for kind, content in answer.get("content", {}).items():
+                if (kind == JSON) == (not isinstance(got, str)):
+                    content.setdefault("example", got)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,17 +17,6 @@ Keys = Annotated[
     ),
 ]
 Text = Annotated[str, Field(max_length=32_000)]
-DEBATE_ID = "Vn3pXw8kS1yq0dJm7TzRbA"
-TURN_ID = "h2kQ9sVbTn6LxYw0eUfR4g"
-SEAT: dict[str, Any] = {
-    "persona": "cynic",
-    "model": "SmolLM2 135M",
-    "stance": "for",
-    "instructions": None,
-    "temperature": 0.8,
-    "max_tokens": 200,
-}
-OTHER_SEAT = {**SEAT, "persona": "rational", "stance": "against"}
 
 
 class Asked(BaseModel):
@@ -48,7 +37,7 @@ class Begin(Asked):
     run: bool = True
 
 
-class Say(Asked):
+class Saying(Asked):
     """A word of yours. Without rounds it is a note to those who speak next; without text it buys
     rounds.
     """

@@ -7,15 +7,15 @@ from fastapi import APIRouter
 from rebuttal.app import DebateApp
 from rebuttal.web.api.debates import DebateId, Speaker, standing
 from rebuttal.web.api.idempotency import Key, repeatable
-from rebuttal.web.api.schemas import Resume, Say, Standing
+from rebuttal.web.api.schemas import Resume, Saying, Standing
 
 
 def routes(app: DebateApp) -> APIRouter:
     """Below ``/debates``: what one says and orders."""
     router = APIRouter(tags=["steering"], route_class=repeatable())
 
-    @router.post("/debates/{debate_id}/say", summary="Say something")
-    async def say(debate_id: DebateId, wish: Say, visitor: Speaker, key: Key = None) -> Standing:
+    @router.post("/debates/{debate_id}/say", summary="Say something in a debate")
+    async def say(debate_id: DebateId, wish: Saying, visitor: Speaker, key: Key = None) -> Standing:
         """A follow-up that buys rounds, or with none a note to those who speak next. While a turn
         is being spoken it waits for its end.
         """

@@ -11,10 +11,10 @@ from pydantic import Field
 from rebuttal.app import DebateApp
 from rebuttal.records import Power, Token, Visitor
 from rebuttal.tokens import LONGEST_NAME, MOST_DAYS, hash_of
-from rebuttal.web.api.caller import caller
+from rebuttal.web.api.caller import person
 from rebuttal.web.api.schemas import Answer, Asked
 
-Person = Annotated[Visitor, Depends(caller)]
+Person = Annotated[Visitor, Depends(person)]
 Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="Of the token, as listed.")]
 
 
