@@ -131,8 +131,14 @@ class Models:
             return self._connect(model, self._limits())
         # A pool moves on at once, and asks again itself where there is nowhere to go.
         limits = replace(self._limits(), retries=0) if model.others else self._limits()
+        spare = {there.name for there in model.others if there.spare}
         members = [
-            Member(stations[one.endpoint], self._connect(one, limits), Breaker())
+            Member(
+                stations[one.endpoint],
+                self._connect(one, limits),
+                Breaker(),
+                one.endpoint in spare,
+            )
             for one in model.everywhere
         ]
         return Pool(members, self._limits()) if model.others else Counted(members[0])
