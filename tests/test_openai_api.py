@@ -90,6 +90,8 @@ def test_a_model_answers_in_one_piece(client: OpenAI) -> None:
         metadata={"for": "nothing"},
         reasoning_effort="low",
         response_format={"type": "text"},
+        tools=[{"type": "function", "function": {"name": "nothing"}}],
+        tool_choice="auto",
     )
     assert said.choices[0].message.content in SPEECHES
     assert said.choices[0].finish_reason == "stop"
@@ -237,10 +239,10 @@ def said(text: object, role: str = "user") -> list[dict[str, object]]:
         ({"stop": 5}, 400, "stop", "valid list"),
         ({"messages": said(5)}, 400, "messages.0.content", "valid string"),
         ({"n": 2}, 400, "n", "One answer a request"),
-        ({"tools": [{"type": "function"}]}, 400, "tools", "No tools are called here"),
+        ({"tool_choice": "required"}, 400, "tool_choice", "No tools are called here"),
         ({"response_format": {"type": "json_object"}}, 400, "response_format", "json_object"),
         ({"logprobs": True}, 400, "logprobs", "Leave out logprobs"),
-        ({"messages": said("4", "tool")}, 400, "messages.0.role", "Known: system"),
+        ({"messages": said("4", "king")}, 400, "messages.0.role", "Known: system"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
             *(400, "messages.0.content", "Only text is read"),

@@ -17,7 +17,12 @@ ROLES: dict[str, Role] = {
     "developer": "system",
     "user": "user",
     "assistant": "assistant",
+    "tool": "user",
+    "function": "user",
 }
+"""What tools of other models have found is told like anything else."""
+NO_TOOL = (None, "auto", "none")
+"""Choices that leave it to the model whether one is called."""
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -59,9 +64,8 @@ class Wish(BaseModel):
     frequency_penalty: Penalty | None = None
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
     n: Count | None = None
-    tools: list[Any] | None = None
     tool_choice: Any = None
-    functions: list[Any] | None = None
+    function_call: Any = None
     response_format: dict[str, Any] | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = None
@@ -112,8 +116,8 @@ def _check(wish: Wish) -> None:
     format = (wish.response_format or {}).get("type", "text")
     refused = (
         ("n", (wish.n or 1) > 1, "One answer a request is given here."),
-        ("tools", wish.tools and wish.tool_choice != "none", "No tools are called here."),
-        ("functions", wish.functions, "No functions are called here."),
+        ("tool_choice", wish.tool_choice not in NO_TOOL, "No tools are called here."),
+        ("function_call", wish.function_call not in NO_TOOL, "No functions are called here."),
         ("response_format", format != "text", f"No answer is given as {format} here."),
         ("logprobs", wish.logprobs or wish.top_logprobs, "Probabilities are not told here."),
         ("logit_bias", wish.logit_bias, "No token is made more likely here."),
