@@ -110,7 +110,7 @@ class Servers:
         try:
             installed = await self._ask(endpoint)
         except ModelError as problem:
-            if station:
+            if station and not isinstance(problem, KeyRejected):
                 station.breaker.failed(problem)
             raise
         if station and endpoint.lists_models:
