@@ -15,8 +15,9 @@ class OllamaServerFake:
     """Listens on loopback while entered. ``models`` is what it has, ``loaded`` what is in memory.
 
     ``num_ctx`` and ``longest`` are a model's Modelfile setting and its maximum. ``pull`` is what a
-    pull says, line by line; ``silent`` leaves it open after that. ``broken`` answers every request
-    with that status and body.
+    pull says, line by line; ``silent`` leaves it open after that. So often an unloaded model
+    ``lingers`` in what is told to be in memory. ``broken`` answers every request with that status
+    and body.
     """
 
     models: dict[str, int] = field(default_factory=lambda: {"llama3.2:1b": GB, "phi:latest": GB})
@@ -26,6 +27,7 @@ class OllamaServerFake:
     default: int = 4096
     pull: list[dict[str, Any]] = field(default_factory=list)
     silent: bool = False
+    lingers: int = 0
     broken: tuple[int, str] | None = None
     asked: list[tuple[str, Any]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
@@ -41,6 +43,7 @@ class OllamaServerFake:
         return [path for path, _ in self.asked]
 
     async def __aenter__(self) -> Self:
+        self._leaving: dict[str, int] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
@@ -92,7 +95,9 @@ class OllamaServerFake:
         if path == "/api/tags":
             return 200, json.dumps({"models": [_tag(m, size) for m, size in self.models.items()]})
         if path == "/api/ps":
-            return 200, json.dumps({"models": [_ps(m, n) for m, n in self.loaded.items()]})
+            here = {**self.loaded, **(self._leaving if self.lingers else {})}
+            self.lingers = max(self.lingers - bool(self._leaving), 0)
+            return 200, json.dumps({"models": [_ps(m, n) for m, n in here.items()]})
         if path == "/api/pull":
             return 200, "".join(json.dumps(line) + "\n" for line in self.pull)
         if path == "/api/create":
@@ -105,7 +110,7 @@ class OllamaServerFake:
             return 200, json.dumps(self._show(name))
         if path == "/api/generate":
             if asked.get("keep_alive") == 0:
-                self.loaded.pop(name, None)
+                self._leaving[name] = self.loaded.pop(name, 0)
             else:
                 self.loaded[name] = self.num_ctx.get(name, self.default)
             return 200, json.dumps({"model": name, "response": "", "done": True})

@@ -237,6 +237,13 @@ async def test_unloading_frees_the_model_and_its_alias_and_nothing_else(
     assert [body["keep_alive"] for body in asked] == [0, 0]
 
 
+async def test_what_is_unloaded_is_gone_when_that_is_said(fake: OllamaServerFake) -> None:
+    server = server_at(fake)
+    fake.loaded["phi:latest"], fake.lingers = 4096, 4
+    await server.unload("phi")
+    assert not any(model.loaded for model in await server.installed())
+
+
 # Speaking
 
 

@@ -24,6 +24,9 @@ PULL_WITHIN = 300.0
 """Seconds between two signs of life of a pull; checking the sum of a large file takes long."""
 LOAD_WITHIN = 900.0
 """Seconds; a large file on a slow disk takes minutes."""
+UNLOAD_WITHIN = 3.0
+"""Seconds that we wait to see the memory free."""
+LOOK_EVERY = 0.1
 GLANCE_WITHIN = 0.5
 """Seconds that a turn may wait for whether its model is in memory."""
 STAYS = 60.0
@@ -190,6 +193,11 @@ class OllamaServer:
             for one in names & running.keys():
                 await client.generate(model=running[one].model or one, keep_alive=0)
         self.spoke_last = ("", 0.0)
+        # The server says yes at once and frees it soon after, or once it has ended what it answers.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(UNLOAD_WITHIN):
+                while names & (await self._running()).keys():  # noqa: ASYNC110
+                    await asyncio.sleep(LOOK_EVERY)
 
     async def _running(
         self, within: float = ANSWER_WITHIN
