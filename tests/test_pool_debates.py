@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from rebuttal.app import DebateApp
-from rebuttal.errors import ContextOverflow, KeyRejected, NotAllowed
+from rebuttal.catalog import load_catalog
+from rebuttal.errors import CatalogError, ContextOverflow, KeyRejected, NotAllowed
 from rebuttal.events import DebateEvent, DebateFinished, DebatePaused, TurnFinished, TurnWaiting
 from rebuttal.providers.openai_compatible import OpenAICompatible
 from rebuttal.records import Seat, Visitor
@@ -22,6 +23,7 @@ from tests.ollama_server import GB, OllamaServerFake
 from tests.paying import ANN, NO_BUDGET
 from tests.pooled import asked_for_turns
 
+ROOT = Path(__file__).resolve().parent.parent
 OLLAMA = ", api: ollama"
 READER = Visitor(owner="", reads="some debate")
 
@@ -105,6 +107,64 @@ async def test_a_turn_that_is_cut_waits_and_resume_speaks_it_elsewhere(tmp_path:
 
 
 # The catalog
+
+
+def test_the_example_of_the_documentation_is_a_catalog(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "catalog.md").read_text("utf-8")
+    file = tmp_path / "models.yaml"
+    file.write_text(text.partition("```yaml\n")[2].partition("```")[0], "utf-8")
+    catalog = load_catalog(file, ROOT / "personas")
+    llama = catalog.model("Llama 3.2")
+    assert [(one.endpoint, one.model) for one in llama.everywhere] == [
+        ("Cellar", "llama3.2:1b"),
+        ("Attic", "llama3.2:1b"),
+        ("OpenRouter", "meta-llama/llama-3.2-1b-instruct"),
+    ]
+    assert [(there.name, there.spare) for there in llama.others] == [
+        ("Attic", False),
+        ("OpenRouter", True),
+    ]
+    assert [one.price is None for one in llama.everywhere] == [True, True, False]
+    assert catalog.pooled == {"Cellar", "Attic", "OpenRouter"}
+
+
+LISTED = """\
+endpoints:
+  North: {address: "http://north.example/v1", needs_key: false}
+  South: {address: "http://south.example/v1", needs_key: false}
+  Inside: {api: embedded}
+models:
+  Llama:
+    endpoint:
+      - North
+      - {name: South, model: meta/llama}
+    model: llama
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "refusal"),
+    [
+        ("- North", "- West", "line 8: models.Llama.endpoint.0: no endpoint is called 'West'"),
+        ("- North", "- South", "line 9: models.Llama.endpoint.1: 'South' stands there twice"),
+        ("- North", "- 3", "line 8: models.Llama.endpoint.0: a name or a mapping"),
+        ("- North", "- Inside", "line 8: models.Llama.endpoint.0: an embedded endpoint stands"),
+        ("- North", "- {name: North, spare: true}", "endpoint.0.spare: the first endpoint"),
+        ("name: South, ", "", "line 9: models.Llama.endpoint.1.name: is missing"),
+        ("meta/llama}", "m, key: K}", "line 9: models.Llama.endpoint.1.key: no such field"),
+        ("    model: llama", "    top_p: 1", "line 6: models.Llama.model: is missing"),
+    ],
+)
+def test_a_list_of_endpoints_is_refused_by_file_line_and_field(
+    tmp_path: Path, written: str, instead: str, refusal: str
+) -> None:
+    file = tmp_path / "models.yaml"
+    file.write_text(LISTED)
+    load_catalog(file, ROOT / "personas")
+    file.write_text(LISTED.replace(written, instead))
+    with pytest.raises(CatalogError) as caught:
+        load_catalog(file, ROOT / "personas")
+    assert refusal in str(caught.value)
 
 
 async def test_a_model_without_a_pool_is_what_it_was(tmp_path: Path) -> None:

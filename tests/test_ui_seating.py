@@ -163,7 +163,9 @@ def test_the_shelf_tells_who_is_busy_and_who_rests_for_how_long() -> None:
 
 def test_a_model_with_several_endpoints_shows_them() -> None:
     llama = state("Llama", reason="not through South now", endpoints=("Ollama", "South"))
-    assert "<td>Ollama, South</td>" in shelf.models_table([llama])
+    shown = shelf.models_table([llama])
+    assert "<td>Ollama, South</td>" in shown
+    assert "ready, not through South now" in shown
     assert seating.model_choices([llama]) == [
         ("Llama · Ollama and 1 more (not through South now)", "Llama")
     ]

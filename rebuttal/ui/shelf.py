@@ -38,7 +38,7 @@ def models_table(models: Iterable[ModelState]) -> str:
             safe_line(", ".join(model.endpoints or (model.endpoint,))),
             size(model.size),
             f"{model.context:,}" if model.context else "",
-            _state(model.usable, "loaded" if model.loaded else "ready", _own_reason(model)),
+            _state(model.usable, _readiness(model), _own_reason(model)),
         ]
         for model in models
     ]
@@ -109,7 +109,13 @@ def _span(seconds: int) -> str:
 
 def _own_reason(model: ModelState) -> str:
     """A trouble of the whole endpoint is explained once, in the endpoints' table."""
+    if model.endpoints and model.usable and model.reason:
+        return f"{_readiness(model)}, {model.reason}"
     return short_reason(model.reason) if _PLACE.match(model.reason) else model.reason
+
+
+def _readiness(model: ModelState) -> str:
+    return "loaded" if model.loaded else "ready"
 
 
 def _state(usable: bool, word: str, reason: str) -> str:
