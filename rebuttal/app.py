@@ -127,7 +127,7 @@ class DebateApp:
         """Tokens for programs."""
         self.panels = Panels(self._access, self, self._speakers)
         """Tables that are kept under a name."""
-        self.completions = Completions(self._speakers, self._opened_hall)
+        self.completions = Completions(self._speakers, self._opened_hall, self._rights)
         """Answers outside of any debate."""
 
     async def __aenter__(self) -> DebateApp:

@@ -9,7 +9,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 
 from rebuttal.dialogue import legal_form
-from rebuttal.errors import BudgetSpent, Busy, ContextOverflow, RebuttalError
+from rebuttal.errors import BudgetSpent, Busy, ContextOverflow, ModelError, RebuttalError
 from rebuttal.events import DebateWaiting
 from rebuttal.hall import Hall
 from rebuttal.halt import Watchman
@@ -17,6 +17,7 @@ from rebuttal.places import Place
 from rebuttal.prompts import estimate_tokens
 from rebuttal.providers.base import ChatModel, Chunk, Message, Options
 from rebuttal.records import OPERATOR, Finish, Usage, Visitor, new_id
+from rebuttal.rights import Rights
 from rebuttal.speakers import Speakers
 
 LEAST_ANSWER = 16
@@ -47,9 +48,12 @@ class Answer:
 class Completions:
     """What is asked here is kept nowhere, and counts as a debate of one turn."""
 
-    def __init__(self, speakers: Speakers, hall: Callable[[], Awaitable[Hall]]) -> None:
+    def __init__(
+        self, speakers: Speakers, hall: Callable[[], Awaitable[Hall]], rights: Rights
+    ) -> None:
         self._speakers = speakers
         self._hall = hall
+        self._rights = rights
         self._asked: set[_Asked] = set()
         self._watchman: Watchman | None = None
 
@@ -103,7 +107,9 @@ class Completions:
         try:
             async with aclosing(asked.chunks()) as chunks:
                 async for chunk in chunks:
-                    yield chunk
+                    yield self._shown(chunk, visitor)
+        except ModelError as error:
+            raise self._rights.error(visitor, error) from None
         finally:
             self._asked.discard(asked)
             await asked.end()
@@ -135,6 +141,14 @@ class Completions:
         if self._watchman:
             await self._watchman.close()
         await asyncio.gather(*(asked.end() for asked in self._asked))
+
+    def _shown(self, chunk: Chunk, visitor: Visitor) -> Chunk:
+        """Without addresses that are none of the visitor's business."""
+        if not (chunk.waiting or chunk.problem):
+            return chunk
+        problem = chunk.problem and self._rights.error(visitor, chunk.problem)
+        waiting = self._rights.words(visitor, chunk.waiting)
+        return replace(chunk, waiting=waiting, problem=problem)
 
     def _watch(self, hall: Hall) -> None:
         if self._watchman is None:

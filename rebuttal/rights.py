@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from typing import TypeVar
 
 from rebuttal.catalog import Catalog
-from rebuttal.errors import InvalidInput, NotAllowed
+from rebuttal.errors import InvalidInput, NotAllowed, RebuttalError
 from rebuttal.events import DebateEvent, DebatePaused, TurnDelta, TurnDiscarded, TurnWaiting
 from rebuttal.material import without_addresses
 from rebuttal.own_keys import check_own_keys
@@ -14,6 +15,7 @@ from rebuttal.records import Debate, EndpointState, ModelState, Visitor
 from rebuttal.settings import Settings
 
 State = TypeVar("State", ModelState, EndpointState)
+Problem = TypeVar("Problem", bound=RebuttalError)
 
 _NAMING: Mapping[type[DebateEvent], tuple[str, ...]] = {
     DebatePaused: ("message", "hint"),
@@ -98,12 +100,24 @@ class Rights:
         if visitor.reads:
             return event.model_copy(update=dict.fromkeys(_REASONS.get(type(event), ()), ""))
         words = _NAMING.get(type(event), ())
-        if not words or self._sees_addresses(visitor):
-            return event
+        veiled = {word: self.words(visitor, getattr(event, word)) for word in words}
+        return event.model_copy(update=veiled) if veiled else event
+
+    def error(self, visitor: Visitor, error: Problem) -> Problem:
+        """The same, said to them."""
+        shown = copy(error)
+        shown.message = self.words(visitor, error.message)
+        shown.hint = self.words(visitor, error.hint)
+        shown.args = (shown.message,)
+        return shown
+
+    def words(self, visitor: Visitor, words: str) -> str:
+        """With endpoints by their names where they may not see addresses."""
+        if self._sees_addresses(visitor):
+            return words
         places = self._catalog().endpoints.values()
         names = {place.address: place.name for place in places if place.address}
-        veiled = {word: without_addresses(getattr(event, word), names) for word in words}
-        return event.model_copy(update=veiled)
+        return without_addresses(words, names)
 
     def _sees_addresses(self, visitor: Visitor) -> bool:
         return visitor.operator or (self._settings.show_addresses and not visitor.reads)

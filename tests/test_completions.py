@@ -22,10 +22,12 @@ from rebuttal.errors import (
     InvalidInput,
     NotFound,
     ServerFailed,
+    Unreachable,
 )
 from rebuttal.providers.base import Chunk, Message, Options
 from rebuttal.providers.scripted import Line, ScriptedModel
 from rebuttal.records import OPERATOR, Visitor
+from rebuttal.settings import load_settings
 from tests.fault_server import FaultServer
 from tests.paying import ANN, BOB, EVE, public_app
 
@@ -260,3 +262,19 @@ async def test_the_end_of_the_app_ends_answers(tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
     assert model.open == 0
     assert [chunk.text for chunk in await reader if chunk.text] == ["word"]
+
+
+async def test_a_stranger_hears_no_address_of_ours(tmp_path: Path) -> None:
+    place = '{address: "http://127.0.0.1:9/v1", needs_key: false, lists_models: false}'
+    models = tmp_path / "models.yaml"
+    models.write_text(
+        f"endpoints:\n  Stage: {place}\nmodels:\n  Away: {{endpoint: Stage, model: a}}"
+    )
+    settings = load_settings(profile="public", data=tmp_path, models=models, offline=True)
+    async with DebateApp(settings) as app:
+        with pytest.raises(Unreachable, match="'a' at Stage: connection refused") as veiled:
+            await heard(app, ANN, "Away")
+        with pytest.raises(Unreachable) as told:
+            await heard(app, OPERATOR, "Away")
+    assert "127.0.0.1" not in f"{veiled.value!r} {veiled.value}"
+    assert "127.0.0.1" in told.value.message
