@@ -330,5 +330,7 @@ class SyncDebateApp(_Front[DebateApp]):
     models = _waits(DebateApp.models)
     endpoints = _waits(DebateApp.endpoints)
     pull = _yields(DebateApp.pull)
+    load = _yields(DebateApp.load)
     unload = _waits(DebateApp.unload)
+    model_info = _waits(DebateApp.model_info)
     reload_catalog = _calls(DebateApp.reload_catalog)
