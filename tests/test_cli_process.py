@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -148,24 +148,9 @@ class Screen:
         """What is shown, without what colours it."""
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.text)
 
-    def type(self, keys: str) -> None:
-        os.write(self._ours, keys.encode())
-
     def interrupt(self) -> None:
         assert self._process
         self._process.send_signal(signal.SIGINT)
-
-    def leave(self) -> int:
-        """Press Ctrl-C at the prompt until the program ends; returns its exit code.
-
-        Python's readline misses one that comes between the prompt and its first look at the keys.
-        """
-        assert self._process
-        for _ in range(10):
-            self.interrupt()
-            with suppress(subprocess.TimeoutExpired):
-                return self._process.wait(timeout=2)
-        return self.wait()
 
     def wait(self) -> int:
         assert self._process
@@ -214,22 +199,3 @@ def test_what_is_waited_for_stands_there_only_while_it_lasts(screen: Screen) -> 
     assert screen.wait() == 130
     screen.until("rebuttal resume")
     assert "(stopped by a person)" in screen.plain
-
-
-def test_ctrl_c_stops_the_answer_and_a_second_one_the_chat(screen: Screen) -> None:
-    screen.run("chat", "rational:Silent")
-    screen.until("> ")
-    screen.type("What is tea?\n")
-    screen.until("The half that was")
-    screen.interrupt()
-    screen.until("(stopped by a person)\n> ")
-    assert screen.leave() == 130
-
-
-def test_the_end_of_input_ends_the_chat(screen: Screen) -> None:
-    screen.run("chat", "rational:Tea")
-    screen.until("> ")
-    screen.type("What is tea?\n")
-    screen.until("word.\n> ")
-    screen.type("\x04")
-    assert screen.wait() == 0

@@ -133,9 +133,9 @@ def _keys() -> KeyBindings:
 
     @keys.add("enter", filter=has_focus(DEFAULT_BUFFER))
     def _(event: KeyPressEvent) -> None:
-        """Take the completion that is chosen, else begin a new line or send."""
+        """Begin a new line, or send; a command that was chosen waits for what it takes."""
         buffer = event.current_buffer
-        if buffer.complete_state and buffer.complete_state.current_completion:
+        if buffer.complete_state and buffer.text.endswith(" "):
             buffer.complete_state = None
         elif buffer.document.text_before_cursor.endswith(MORE):
             buffer.delete_before_cursor(len(MORE))

@@ -18,6 +18,7 @@ from rebuttal.cli.chatting.said import Said
 MOST_SIGNS = 1000
 """Signs of Markdown in one block that is still read as such."""
 _SIGNS = re.compile(r"[\[\]*_~`!<|\\>]")
+_CODE = re.compile(r"^```[^`\n]*\n.*?(?:^```[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 
 HEADINGS = {"h1": "bold underline", "h2": "bold", "h3": "bold"}
 
@@ -68,7 +69,7 @@ def read(text: str, look: Look) -> Reading:
 
 def takes_long(text: str) -> bool:
     """Whether the parser's work, which grows with the square of the signs, would be seen."""
-    return len(_SIGNS.findall(text)) > MOST_SIGNS
+    return len(_SIGNS.findall(_CODE.sub("", text))) > MOST_SIGNS
 
 
 def as_it_is(text: str) -> Reading:
