@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from benchmarks import budget, history, import_, overhead, redis_store, start, stop
+from benchmarks import budget, history, import_, overhead, pool, redis_store, start, stop
 from benchmarks.figures import ratio, table
 from benchmarks.recording import Request
 from rebuttal.providers.base import Message, Options
@@ -103,6 +103,17 @@ def test_stops(built_in: BuiltIn, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert all(name in printed for name in figures)
     assert all(len(figures[name]["closed"]) == 2 for name in stop.FAULTS)
     assert len(figures[stop.EMBEDDED]["returned"]) == 2
+
+
+def test_several_endpoints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "figures.json"
+    pool.main(["--times", "2", "--json", str(file)])
+    printed = capsys.readouterr().out
+    figures = json.loads(file.read_text("utf-8"))
+    assert len(figures) == 5
+    for name, taken in figures.items():
+        assert name in printed
+        assert len(taken) == 2
 
 
 def test_counting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
