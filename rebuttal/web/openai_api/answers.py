@@ -75,10 +75,18 @@ async def send_whole(send: Send, head: Head, pieces: Pieces) -> None:
     await answer(send, 200, as_json(whole), [(b"content-type", b"application/json")])
 
 
-async def send_stream(send: Send, head: Head, pieces: Pieces, *, counts: bool) -> None:
+async def send_stream(
+    send: Send,
+    head: Head,
+    pieces: Pieces,
+    *,
+    counts: bool,
+    first: float = FIRST_WITHIN,
+    quiet: float = QUIET,
+) -> None:
     """Piece by piece. What goes wrong before the first one is an answer with its status."""
     stream = _Stream(send, head, counts)
-    async with aclosing(_paced(pieces)) as said:
+    async with aclosing(_paced(pieces, first, quiet)) as said:
         try:
             async for piece in said:
                 await stream.take(piece)
@@ -147,11 +155,11 @@ class _Stream:
         await self._send({"type": "http.response.body", "body": body, "more_body": not last})
 
 
-async def _paced(pieces: Pieces) -> AsyncGenerator[Piece | None, None]:
+async def _paced(pieces: Pieces, first: float, quiet: float) -> AsyncGenerator[Piece | None, None]:
     """What is said, without the pieces that say nothing; None where nothing came for a while."""
     heard: asyncio.Queue[Piece | None] = asyncio.Queue()
     speaking = asyncio.create_task(_hear(pieces, heard))
-    patience = FIRST_WITHIN
+    patience = first
     try:
         while True:
             try:
@@ -163,7 +171,7 @@ async def _paced(pieces: Pieces) -> AsyncGenerator[Piece | None, None]:
                 if piece is None:
                     break
                 yield piece
-            patience = QUIET
+            patience = quiet
         await speaking
     finally:
         speaking.cancel()

@@ -47,18 +47,18 @@ async def debated(app: DebateApp, wish: Wish, panel: Panel, visitor: Visitor) ->
         panel = panel.model_copy(update={"chair": panel.chair.model_copy(update=most)})
     seed = None if wish.seed is None else wish.seed % MOST_SEEDS
     asking = app.panels.ask(panel, question.content, earlier=earlier, seed=seed, visitor=visitor)
-    telling = _Telling({})
+    telling = Telling({})
     async with aclosing(asking) as events:
         async for event in events:
             if isinstance(event, str):
                 debate = await app.debate(event, visitor=visitor)
-                telling = _Telling({seat: one.name for seat, one in cast(debate, ()).items()})
+                telling = Telling({seat: one.name for seat, one in cast(debate, ()).items()})
                 yield AT_WORK
             else:
                 yield telling.take(event)
 
 
-class _Telling:
+class Telling:
     """Turns the events of a panel into pieces. A turn that was missed is told when it is whole."""
 
     def __init__(self, names: dict[str, str]) -> None:
