@@ -20,7 +20,7 @@ from rebuttal.ui import build_ui
 from rebuttal.serving import free_port
 from tests.served import serving
 
-FIELDS = {"textbox", "dropdown", "slider", "checkbox", "number", "radio"}
+FIELDS = {"checkboxgroup", "textbox", "dropdown", "slider", "checkbox", "number", "radio"}
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,9 @@ def test_a_typed_key_is_hidden_and_only_strangers_are_asked_for_one(
 def test_every_field_has_a_label(config: dict[str, Any]) -> None:
     for kind in FIELDS:
         assert all(props["label"] for props in components(config, kind)), kind
-    assert len(components(config, "dropdown")) == 2 * (1 + 2 + 6) + 3 * 3 + 2 + 3 + 2 * 6 + 2 + 2
+    assert (
+        len(components(config, "dropdown")) == 2 * (1 + 2 + 6) + 3 * 3 + 2 + 3 + 2 * 6 + 2 + 2 + 3
+    )
 
 
 def test_rounds_go_from_one_to_ten_and_begin_with_three(config: dict[str, Any]) -> None:
