@@ -65,7 +65,7 @@ class History:
 
         Who may only read a debate by a link finds none. Raises InvalidInput.
         """
-        if visitor.reads:
+        if visitor.reads or _is_empty(search):
             return FoundPage(found=())
         store = await self._access.store()
         return await store.search(_whose(visitor), search, more, min(limit, MOST_FOUND))
@@ -226,6 +226,14 @@ class History:
 
 def _whose(visitor: Visitor) -> str | None:
     return None if visitor.operator else visitor.owner
+
+
+def _is_empty(search: Search) -> bool:
+    """Whether nothing can have begun between its moments."""
+    moments = search.since, search.until
+    if None in moments or any(moment and moment.tzinfo is None for moment in moments):
+        return False
+    return bool(search.since and search.until and search.since >= search.until)
 
 
 def _check_number(debate_ids: Sequence[str], most: int) -> None:

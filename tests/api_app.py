@@ -25,6 +25,10 @@ from rebuttal.web.request import Request
 from rebuttal.web.visitors import Visitors
 from tests.page_app import CATALOG, chat_models
 
+MORE = """\
+  Gated: {endpoint: Stage, model: gated}
+  SmolLM2 135M: {endpoint: Stage, model: small}
+"""
 FIRST = "Gates are where every quarrel of this village begins. "
 SECOND = "Whoever opens one has to say why, and to whom."
 
@@ -60,12 +64,14 @@ class Careless(Programs):
 def main(folder: Path, *words: str) -> None:
     """Serve until SIGTERM."""
     models = folder / "models.yaml"
-    models.write_text(CATALOG + "  Gated: {endpoint: Stage, model: gated}\n")
+    models.write_text(CATALOG + MORE)
     given: dict[str, Any] = dict(word.split("=", 1) for word in words)
     careless = given.pop("careless", "")
     gate = Path(given.pop("hold", folder / "gate"))
     settings = load_settings(data=folder, cache=folder, models=models, offline=True, **given)
-    app = DebateApp(settings, chat_models={**chat_models(), "Gated": Gated(gate)})
+    scripted = chat_models()
+    more = {"Gated": Gated(gate), "SmolLM2 135M": scripted["Quick"]}
+    app = DebateApp(settings, chat_models={**scripted, **more})
     visitors, makers = Visitors(settings), interfaces(settings)
     guard = Guard(app, visitors, programs=makers)
     if careless:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
-from pydantic import AwareDatetime
 from starlette.responses import Response, StreamingResponse
 
 from rebuttal.app import DebateApp, ExportFormat
@@ -13,14 +12,27 @@ from rebuttal.records import Debate, Id, Search, Visitor
 from rebuttal.web.api import events
 from rebuttal.web.api.caller import allowed
 from rebuttal.web.api.idempotency import Key, repeatable
-from rebuttal.web.api.schemas import Begin, Begun, Change, DebatePage, Read, Standing, TurnList
+from rebuttal.web.api.schemas import (
+    Begin,
+    Begun,
+    Change,
+    DebatePage,
+    Moment,
+    Read,
+    Standing,
+    TurnList,
+)
 from rebuttal.web.files import KINDS, file_name
 
 Reader = Annotated[Visitor, Depends(allowed("read"))]
 Speaker = Annotated[Visitor, Depends(allowed("debate"))]
 DebateId = Annotated[Id, Path(description="The debate's id.")]
 Cursor = Annotated[
-    str | None, Query(max_length=400, description="`next` of the part before; none for the first.")
+    str | None,
+    Query(
+        pattern=r"^[01]-[0-9]{1,18}$",
+        description="`next` of the part before; none for the first.",
+    ),
 ]
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 Words = Annotated[
@@ -34,6 +46,7 @@ Words = Annotated[
 After = Annotated[
     Id | None, Query(description="Begin behind this turn, which you have; else at the topic.")
 ]
+ToRest = Annotated[bool, Query(description="End when the debate rests, for whatever reason.")]
 LastEventId = Annotated[
     str | None,
     Header(
@@ -94,8 +107,8 @@ def _lists(router: APIRouter, app: DebateApp) -> None:
         text: Words = "",
         model: Annotated[str | None, Query(max_length=300)] = None,
         persona: Annotated[str | None, Query(max_length=100, description="By its key.")] = None,
-        since: Annotated[AwareDatetime | None, Query(description="Begun then or later.")] = None,
-        until: Annotated[AwareDatetime | None, Query(description="Begun before.")] = None,
+        since: Annotated[Moment | None, Query(description="Begun then or later.")] = None,
+        until: Annotated[Moment | None, Query(description="Begun before.")] = None,
         finished: bool | None = None,
         cursor: Cursor = None,
         limit: Limit = 20,
@@ -145,6 +158,7 @@ def _reads(router: APIRouter, app: DebateApp) -> None:
         visitor: Reader,
         request: Request,
         after: After = None,
+        to_rest: ToRest = False,
         last_event_id: LastEventId = None,
     ) -> StreamingResponse:
         """What has been said, then what follows, as it happens, as server-sent events: `event` is
@@ -152,7 +166,8 @@ def _reads(router: APIRouter, app: DebateApp) -> None:
         they missed and nothing twice, also after a restart of the server. After `debate_rewound`
         forget the turns that you have and read the main line. While you listen the debate goes on.
         """
-        return await events.stream(app, debate_id, visitor, request, last_event_id, after)
+        start = events.place(last_event_id, after)
+        return await events.stream(app, debate_id, visitor, request, start, to_rest)
 
     @router.get(
         "/debates/{debate_id}/export",

@@ -70,6 +70,16 @@ PROBLEM = {
         },
     },
 }
+EVENT = {
+    "type": "object",
+    "description": "One of the events, as the fields of its lines have it; `data` is JSON.",
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"type": "string"},
+        "data": {"type": "string"},
+        "retry": {"type": "integer"},
+    },
+}
 SECONDS = {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds to wait."}
 WAYS = {"schema": {"type": "string"}, "description": "How to say who you are."}
 
@@ -122,7 +132,12 @@ class Description:
             route["description"] = f"{route.get('description', '')}\n\n{wants}".strip()
             if self._is_open:
                 route["security"] = [*route["security"], {}]
+        elif self._is_open:
+            route["security"] = []  # whoever asks is at this machine
         route.setdefault("security", [])
+        for answer in answers.values():
+            if stream := answer.get("content", {}).get("text/event-stream"):
+                stream["schema"] = EVENT
         _show(route, EXAMPLES.get((method, path.removeprefix("/api/v1"))))
 
 

@@ -31,15 +31,20 @@ async def stream(
     debate_id: str,
     visitor: Visitor,
     connection: HTTPConnection,
-    last_event_id: str | None,
-    after: str | None,
+    start: Position,
+    to_rest: bool = False,
 ) -> StreamingResponse:
-    """The answer to somebody who listens. Raises NotFound, and InvalidInput for a wrong place."""
-    start = Position.read(last_event_id) if last_event_id else Position(after or "")
+    """The answer to somebody who listens, and is there already. Raises NotFound."""
     await app.debate(debate_id, visitor=visitor)
-    said = told(app, debate_id, visitor, Follower(start), still(app, debate_id, connection))
+    check = still(app, debate_id, connection)
+    said = told(app, debate_id, visitor, Follower(start), check, to_rest=to_rest)
     headers = {"x-accel-buffering": "no"}
     return StreamingResponse(said, headers=headers, media_type="text/event-stream")
+
+
+def place(last_event_id: str | None, after: str | None) -> Position:
+    """Where somebody is who says so. Raises InvalidInput."""
+    return Position.read(last_event_id) if last_event_id else Position(after or "")
 
 
 async def told(
@@ -50,6 +55,7 @@ async def told(
     check: Still,
     quiet: float = QUIET,
     look_every: float = LOOK_EVERY,
+    to_rest: bool = False,
 ) -> AsyncGenerator[bytes, None]:
     """What goes over the line, until whoever listens leaves or may hear it no longer."""
     yield f"retry: {AGAIN_AFTER}\n\n".encode()
@@ -68,6 +74,8 @@ async def told(
                 if time.monotonic() - looked > look_every:
                     await check()
                     looked = time.monotonic()
+                if to_rest and batch and await app.state(debate_id, visitor=visitor) != "running":
+                    return
     except RebuttalError as error:
         yield f"event: error\ndata: {json.dumps(problem_of(error).value)}\n\n".encode()
 

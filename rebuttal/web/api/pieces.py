@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Literal
@@ -17,7 +18,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Send
 
 from rebuttal.errors import RebuttalError
-from rebuttal.web.problems import as_json, problem_of
+from rebuttal.web.problems import Problem, as_json, problem_of
+
+log = logging.getLogger(__name__)
 
 QUIET = 10.0
 """Seconds after which a listener hears a sign of life."""
@@ -115,10 +118,17 @@ class PieceStream(StreamingResponse):
                 async for piece in self._pieces:
                     self._lines.put_nowait(_event(*piece))
         except RebuttalError as error:
-            said = as_json(problem_of(error).value).decode()
-            self._lines.put_nowait(f"event: error\ndata: {said}\n\n".encode())
+            self._fail(problem_of(error))
+        except Exception:
+            # The boundary of the task: without it a bug would look like a short answer.
+            log.exception("an answer in pieces broke")
+            self._fail(Problem(500, "broken", "Rebuttal itself broke.", "Its log says where."))
         finally:
             self._lines.put_nowait(b"")
+
+    def _fail(self, problem: Problem) -> None:
+        said = as_json(problem.value).decode()
+        self._lines.put_nowait(f"event: error\ndata: {said}\n\n".encode())
 
 
 def _event(kind: Kind, data: BaseModel) -> bytes:

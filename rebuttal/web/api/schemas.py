@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from rebuttal.records import Debate, DebateState, Found, Id, Seat, Turn
 
@@ -16,13 +26,46 @@ Keys = Annotated[
         "it. They are kept in memory and shown to nobody.",
     ),
 ]
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:]{8}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
 Text = Annotated[str, Field(max_length=32_000)]
 
 
+def _written(value: object) -> object:
+    if isinstance(value, str) and not _MOMENT.fullmatch(value):
+        raise ValueError("a moment is written as in 2026-11-20T12:00:00Z")
+    return value
+
+
+def _in_time(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("nothing is as early, or as late") from None
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_time)]
+
+
 class Asked(BaseModel):
-    """What a program sends: no field that is not known, nothing converted."""
+    """What a program sends: no field that is not known, nothing converted, but that 3.0 is 3."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_numbers(cls, value: object) -> object:
+        return whole(value)
+
+
+def whole(value: object) -> object:
+    """The same with numbers that are whole as such, as JSON Schema takes them."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: whole(part) for key, part in value.items()}
+    return [whole(part) for part in value] if isinstance(value, list) else value
 
 
 class Begin(Asked):
@@ -42,6 +85,14 @@ class Saying(Asked):
     rounds.
     """
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["text"], "properties": {"text": {"pattern": r"\S"}}},
+                {"required": ["rounds"], "properties": {"rounds": {"minimum": 1}}},
+            ]
+        }
+    )
     text: Text = ""
     rounds: Annotated[int, Field(ge=0, le=1000)] = 0
 
