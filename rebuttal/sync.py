@@ -231,6 +231,7 @@ class SyncPanels(_Front[Panels]):
     all = _waits(Panels.all)
     get = _waits(Panels.get)
     delete = _waits(Panels.delete)
+    own = _waits(Panels.own)
     ask = _yields(Panels.ask)
 
 

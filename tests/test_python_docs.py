@@ -68,8 +68,25 @@ def test_an_own_provider(tmp_path: Path) -> None:
     assert said.count("none of them true") == 2
 
 
-def test_the_programs_are_typed(tmp_path: Path) -> None:
-    for name, program in PROGRAMS.items():
+WRONG = """
+from typing import assert_type
+from rebuttal import Seat, SyncDebateApp, Turn
+from rebuttal.events import DebateEvent
+
+with SyncDebateApp() as app:
+    debate = app.start("Tea?", [Seat(persona="cynic", model="SmolLM2")], rounds=1)
+    assert_type(debate, str)
+    for events in app.watch(debate):
+        assert_type(events, list[DebateEvent])
+    assert_type(app.transcript(debate), tuple[Turn, ...])
+    app.start("Tea?", [], round=1)
+    app.history.rename(debate, 3)
+"""
+"""In its last two lines."""
+
+
+def test_type_checkers_know_every_argument_and_answer(tmp_path: Path) -> None:
+    for name, program in {**PROGRAMS, "wrong": WRONG}.items():
         (tmp_path / f"{name}.py").write_text(program, "utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", *map(str, tmp_path.glob("*.py"))],
@@ -77,4 +94,8 @@ def test_the_programs_are_typed(tmp_path: Path) -> None:
         capture_output=True,
         encoding="utf-8",
     )
-    assert done.returncode == 0, done.stdout
+    first, second, _ = done.stdout.splitlines()
+    assert "wrong.py:12: error: Unexpected keyword" in first
+    assert "wrong.py:13: error: Argument 2" in second
+    assert 'did you mean "rounds"' in first
+    assert 'expected "str"' in second

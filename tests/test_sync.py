@@ -223,36 +223,6 @@ def test_a_program_that_ends_without_closing_keeps_what_was_said(tmp_path: Path)
     assert (half.finish, half.text[:9]) == ("stopped", "and so on")
 
 
-TYPED = """
-from typing import assert_type
-from rebuttal import Seat, SyncDebateApp, Turn
-from rebuttal.events import DebateEvent
-
-with SyncDebateApp() as app:
-    debate = app.start("Tea?", [Seat(persona="cynic", model="SmolLM2")], rounds=1)
-    assert_type(debate, str)
-    for events in app.watch(debate):
-        assert_type(events, list[DebateEvent])
-    assert_type(app.transcript(debate), tuple[Turn, ...])
-    app.start("Tea?", [], round=1)
-    app.history.rename(debate, 3)
-"""
-
-
-def test_type_checkers_know_every_argument_and_answer(tmp_path: Path) -> None:
-    (tmp_path / "typed.py").write_text(TYPED, "utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", str(tmp_path / "typed.py")],
-        cwd=HOME,
-        capture_output=True,
-        encoding="utf-8",
-    )
-    wrong = [line.partition("typed.py:")[2] for line in done.stdout.splitlines()[:-1]]
-    assert [line.split(":")[0] for line in wrong] == ["12", "13"], done.stdout
-    assert 'did you mean "rounds"' in wrong[0]
-    assert 'expected "str"' in wrong[1]
-
-
 def public(kind: object) -> set[str]:
     return {name for name in dir(kind) if not name.startswith("_")}
 
