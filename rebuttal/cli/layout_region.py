@@ -55,8 +55,8 @@ class Region:
             return ""
         above = self._drawn[:-1]
         up = sum(max(1, ceil(w / columns)) for w in above) if self._reflows else len(above)
-        up = min(up, rows - 1)
-        return f"\r\x1b[{up}A\x1b[J" if up else "\r\x1b[J"
+        # Line by line: what clears a whole screen at once makes tmux keep it in its history.
+        return "\r\x1b[J" + "\x1b[A\x1b[2K" * min(up, rows - 1)
 
     def _written(self, lines: Sequence[Text]) -> str:
         with self._console.capture() as captured:
