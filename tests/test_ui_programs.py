@@ -192,7 +192,7 @@ def test_a_table_is_kept_as_a_panel_listed_and_deleted(page: Page) -> None:
     expect(box.get_by_text("is no name for a panel.")).to_be_visible()
     box.get_by_label("The panel's name").fill("Three Voices")
     box.get_by_role("button", name="Save the panel").click()
-    expect(box.get_by_text("Programs ask it as the model three-voices.")).to_be_visible()
+    expect(box.get_by_text("Programs ask it as the model panel-three-voices.")).to_be_visible()
     row = box.locator("li")
     expect(row).to_contain_text("three-voices Philosopher, Cynic; 3 rounds; Rational sums up")
     page.reload()

@@ -99,7 +99,7 @@ def wire_panel_box(app: DebateApp, here: PanelBox, form: list[Any], options: lis
             language=asked.language or "English",
         )
         await app.panels.save(panel, visitor=visitor)
-        kept = remark(f"Kept. Programs ask it as the model {safe_line(panel.name)}.")
+        kept = remark(f"Kept. Programs ask it as the model panel-{safe_line(panel.name)}.")
         return {here.name: "", here.notice: kept, **await listed(visitor)}
 
     async def forget(asked: Forget, visitor: Visitor) -> Updates:
