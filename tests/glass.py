@@ -65,11 +65,11 @@ class Glass:
         self.raw = b""
         self._tell_size(columns, rows)
 
-    def run(self, *words: str, data: Path, module: str = "tests.glass", **env: str) -> None:
-        """Start it."""
+    def run(self, *words: str, data: Path | None, module: str = "tests.glass", **env: str) -> None:
+        """Start it, with that data folder unless it works at a server."""
         kept = {name: value for name, value in os.environ.items() if name not in UNSET}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *words, "--data", str(data)],
+            [sys.executable, "-m", module, *words, *(("--data", str(data)) if data else ())],
             cwd=HOME,
             env={**kept, "TERM": "xterm-256color", **env},
             stdin=self._theirs,

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.chat_app import NUMBERS, PARAGRAPHS, Desk
+from tests.listening import served
+from tests.page_app import SPEECHES
 from tests.terminal_app import TEA
 
 if sys.platform == "win32":
@@ -244,3 +246,23 @@ def test_up_recalls_lines_of_an_earlier_run_and_no_key(tmp_path: Path) -> None:
     (file,) = tmp_path.glob("chat_*")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert "sk-" not in file.read_text()
+
+
+def test_it_is_the_same_at_a_server(fresh: Desk, tmp_path: Path) -> None:
+    with served(tmp_path) as server:
+        words = ("chat", "rational:Slow", "--server", server.address)
+        fresh.run(*words, data=None, REBUTTAL_DATA=str(tmp_path / "own"))
+        fresh.until(fresh.is_asking)
+        fresh.type("Should cats vote?\r")
+        fresh.until("Speech is")
+        fresh.interrupt()
+        fresh.until("(stopped by a person)\n>")
+        fresh.say("/switch Quick")
+        said = fresh.say("And now?")
+        assert any(speech.replace("**", "")[:30] in said for speech in SPEECHES)
+        fresh.say("/save Felines")
+        fresh.say("/new")
+        assert "Felines" in fresh.say("/history")
+        assert "> And now?" in fresh.say("/load Felines")
+        fresh.type("\x04")
+        assert fresh.end() == 0

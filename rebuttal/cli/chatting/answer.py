@@ -13,9 +13,9 @@ from rebuttal.cli.chatting.markdown import Look, Reading, as_it_is, read, takes_
 from rebuttal.cli.chatting.scroll import Scroll
 from rebuttal.material import Cleaner
 
-IDLE_SHARE = 4
-"""So much longer than the last drawing took nothing is drawn: a text that is slow to read may not
-take the whole machine."""
+PATIENCE = 4.0
+"""So many times as long as a drawing took, nothing is drawn again: a text that takes long to read
+may not take the whole machine."""
 
 
 class Answer:
@@ -25,8 +25,9 @@ class Answer:
     before it may yet be markup; of code all but the last; a table when it is whole.
     """
 
-    def __init__(self, scroll: Scroll) -> None:
+    def __init__(self, scroll: Scroll, patience: float = PATIENCE) -> None:
         self._scroll = scroll
+        self._patience = patience
         console = scroll.console
         self._look = Look(console.options.ascii_only, colour=not console.no_color and scroll.draws)
         self._cleaner = Cleaner()
@@ -50,7 +51,7 @@ class Answer:
         if begin >= self._idle_until:
             self._set(closed=False)
             end = time.monotonic()
-            self._idle_until = end + IDLE_SHARE * (end - begin)
+            self._idle_until = end + self._patience * (end - begin)
 
     def end(self) -> None:
         """Show all of it for good."""

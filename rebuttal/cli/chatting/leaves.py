@@ -80,10 +80,10 @@ class Words:
         return "".join(self.text.plain.split())
 
     def lines(self, console: Console, width: int, said: int) -> list[Line]:
-        at = _behind(self.text.plain, said)
-        if at and at == len(self.text):
+        at, margin = _behind(self.text.plain, said), self.place.margin(width, not said)
+        if at == len(self.text) and (at or not margin):
             return []
-        margin, lines = self.place.margin(width, not said), list[Line]()
+        lines = list[Line]()
         for part in broken(self.text[at:], max(width - len(margin), LEAST_WIDTH)):
             said += len("".join(part.plain.split()))
             at = _behind(self.text.plain, said)

@@ -57,8 +57,9 @@ async def stats(session: Session, typed: str) -> None:
         _figures(session, label, [t for t in turns if t.model == label]) for label in labels
     ]
     shown = table("", *map(one_line, labels))
-    for row in zip(FIGURES, *by_model, strict=True):
-        shown.add_row(*row)
+    for name, *row in zip(FIGURES, *by_model, strict=True):
+        if any(row):
+            shown.add_row(name, *row)
     session.show(shown)
     for seat, met in session.speakers.met.items():
         share = met.prompt_tokens / max(met.context, 1)
