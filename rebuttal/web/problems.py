@@ -86,6 +86,27 @@ TITLES: Mapping[str, str] = {
     "broken": "Rebuttal itself broke",
 }
 """What kinds there are, and what each is called, always in these words."""
+EXPLAINED: Mapping[str, str] = {
+    "invalid-input": "A field is missing or wrong (422), or it cannot be here (400). Change it.",
+    "not-json": "The body cannot be read as JSON.",
+    "unknown-caller": "There is no token, or it does not work any more. Send one that does.",
+    "not-allowed": "The token lacks a power, the settings forbid it, or another site asks.",
+    "not-found": "There is no such thing here, or it is somebody else's.",
+    "method-not-allowed": "There is something here; `Allow` says what can be done with it.",
+    "stale-tip": "Somebody else moved the debate on meanwhile. Read it again.",
+    "too-slow": "The request took too long to come in.",
+    "too-large": "The body, or the address, is larger than this server takes.",
+    "unsupported-media-type": "Send JSON, and say so: Content-Type: application/json",
+    "wrong-host": "This server does not answer to that name; its operator can add it.",
+    "key-reused": "The idempotency key came with another request before. Take a new one.",
+    "busy": "A limit is reached, or all places are taken. Retry-After says when to come again.",
+    "budget-spent": "No tokens or money are left for it, or the operator said halt.",
+    "model-error": "A model could not speak; its debate waits for Resume.",
+    "weights-error": "The built-in weights are missing or broken.",
+    "store-error": "What is kept cannot be reached now. Try again soon.",
+    "broken": "A bug of ours; the server's log says where.",
+}
+"""What each means, and what to do."""
 _OF_STATUS = {
     400: "invalid-input",
     401: "unknown-caller",

@@ -17,6 +17,7 @@ from rebuttal.web.api.schemas import (
     Begun,
     Change,
     DebatePage,
+    Listed,
     Moment,
     Read,
     Standing,
@@ -118,7 +119,9 @@ def _lists(router: APIRouter, app: DebateApp) -> None:
             text=text, model=model, persona=persona, since=since, until=until, finished=finished
         )
         page = await app.history.find(search, cursor, limit, visitor=visitor)
-        return DebatePage(items=page.found, next=page.more)
+        speaking = app.history.speaking()
+        listed = (Listed(**dict(one), running=one.debate.id in speaking) for one in page.found)
+        return DebatePage(items=tuple(listed), next=page.more)
 
 
 def _reads(router: APIRouter, app: DebateApp) -> None:

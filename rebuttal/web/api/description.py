@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from rebuttal.settings import Settings
 from rebuttal.web.api.examples import EXAMPLES
-from rebuttal.web.problems import TITLES, TYPES
+from rebuttal.web.problems import EXPLAINED, TYPES
 
 ABOUT = """\
 Everything Rebuttal does, for programs: debates begun, heard, steered and kept.
@@ -53,8 +53,9 @@ PROBLEM = {
     "type": "object",
     "description": "What happened, and what to do now.",
     "required": ["type", "title", "status", "detail", "hint"],
+    "x-kinds": dict(EXPLAINED),
     "properties": {
-        "type": {"type": "string", "enum": [f"{TYPES}{kind}" for kind in TITLES]},
+        "type": {"type": "string", "enum": [f"{TYPES}{kind}" for kind in EXPLAINED]},
         "title": {"type": "string", "description": "What kinds of problem these are called."},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": {"type": "string", "description": "What happened."},

@@ -136,7 +136,7 @@ _OF_DEBATES: dict[tuple[str, str], tuple[object, object]] = {
     ("post", "/debates"): ({"topic": "Should cats vote?", "seats": SEATS, "rounds": 1}, BEGUN),
     ("get", "/debates"): (
         None,
-        {"items": [{"debate": KEPT, "turns": 2, "excerpt": ""}], "next": "0-17"},
+        {"items": [{"debate": KEPT, "turns": 2, "excerpt": "", "running": False}], "next": "0-17"},
     ),
     ("get", _DEBATE): (None, {"debate": KEPT, "state": "finished"}),
     ("get", f"{_DEBATE}/origin"): (None, KEPT),

@@ -178,10 +178,16 @@ class Standing(Answer):
     tip: Id
 
 
+class Listed(Found):
+    """A debate of a list. ``running``: it is spoken, or waits for a place, at this server."""
+
+    running: bool
+
+
 class DebatePage(Answer):
     """A part of a list. ``next`` is the cursor of the next part; null at the end."""
 
-    items: tuple[Found, ...]
+    items: tuple[Listed, ...]
     next: str | None
 
 
