@@ -17,6 +17,7 @@ from openai.types.chat import ChatCompletionUserMessageParam
 from rebuttal.app import DebateApp
 from rebuttal.records import Power, Visitor
 from rebuttal.settings import load_settings
+from rebuttal.tokens import hash_of
 from tests.page_app import SPEECHES
 from tests.served import Served, serving
 
@@ -33,7 +34,7 @@ LIMITS = (
     "requests_per_visitor=40",
 )
 POWERS: dict[str, tuple[Power, ...]] = {
-    **dict.fromkeys(("ann", "bob", "eve"), ("read", "debate")),
+    **dict.fromkeys(("ann", "bob", "eve", "una"), ("read", "debate")),
     "tim": ("read",),
 }
 
@@ -43,6 +44,7 @@ class House:
     """A running Rebuttal, and the tokens of people there."""
 
     address: str
+    folder: Path
     tokens: dict[str, str]
     open: ExitStack
 
@@ -70,7 +72,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     tokens = asyncio.run(made(folder))
     serves: Served
     with serving(folder, "-m", "tests.api_app", str(folder), *LIMITS) as serves, ExitStack() as all:
-        yield House(serves.address, tokens, all)
+        yield House(serves.address, folder, tokens, all)
 
 
 @pytest.mark.parametrize("key", ["sk-anything", "rebuttal-wrong", "bad token"])
@@ -123,6 +125,22 @@ def test_so_do_the_places(house: House) -> None:
     headers = caught.value.response.headers
     assert headers["x-should-retry"] == "true"
     assert int(headers["retry-after"]) > 0
+
+
+def test_a_token_that_is_revoked_ends_what_is_being_said(house: House) -> None:
+    async def revoke() -> None:
+        settings = load_settings(profile="public", data=house.folder, cache=house.folder)
+        async with DebateApp(settings) as app:
+            await app.tokens.revoke(hash_of(house.tokens["una"]))
+
+    with house.client("una").chat.completions.create(
+        model="Endless", messages=[QUESTION], stream=True
+    ) as endless:
+        next(iter(endless))
+        asyncio.run(revoke())
+        with pytest.raises(openai.APIError, match="This token does not work") as caught:
+            list(endless)
+    assert caught.value.code == "invalid_api_key"
 
 
 def test_and_the_requests_of_a_minute(house: House) -> None:

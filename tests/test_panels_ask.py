@@ -23,7 +23,7 @@ PANEL = Panel(name="two", seats=CYNIC_AND_RATIONAL, rounds=1, chair=CHAIR)
 SAID = (
     "Cats would sell their vote for a warm sill.",
     "Whoever bears the laws has a claim to make them.",
-    "No. [Rational] has the better principle.\nCynic: has the facts. Both leave out the dogs. "
+    "No. [Rational] has the better principle.\nCynic: has the facts.\nQuestion: who feeds them? "
     "That is a fourth sentence. And this is a fifth.",
 )
 
@@ -96,7 +96,7 @@ async def test_everybody_hears_what_was_said_before_the_question(tmp_path: Path)
     assert line[0].text == "Should cats vote?"
     for request in chat.asked:
         (heard,) = (one.content for one in request.messages if "nine cats" in one.content)
-        assert "[Moderator]: Before this question was asked" in heard
+        assert "[Moderator]: What was said before this question" in heard
         assert "Answer: That is" in heard
 
 

@@ -8,15 +8,17 @@ from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from rebuttal.errors import RebuttalError
+from rebuttal.errors import NotAllowed, RebuttalError
 from rebuttal.records import new_id
-from rebuttal.web.asgi import Receive, Send, answer
+from rebuttal.web.asgi import Receive, Scope, Send, answer
 from rebuttal.web.openai_api.errors import error_of, send_error
 from rebuttal.web.openai_api.pieces import AT_WORK, Piece, Pieces, Tokens
 from rebuttal.web.problems import as_json
 
 FIRST_WITHIN = 5.0
 """Seconds that a stream waits for its first word, so that what goes wrong at once has a status."""
+LOOK_EVERY = 5.0
+"""Seconds between two looks whether a token still works."""
 QUIET = 10.0
 """Seconds after which who listens gets a sign of life."""
 
@@ -37,14 +39,12 @@ class Head:
 
 async def unless_gone(receive: Receive, answering: Coroutine[None, None, None]) -> None:
     """Answer, and stop when the client has left."""
-    work = asyncio.create_task(answering)
-    gone = asyncio.create_task(_gone(receive))
+    work, gone = asyncio.create_task(answering), asyncio.create_task(_gone(receive))
     try:
         await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         gone.cancel()
-        if not work.done():
-            work.cancel()
+        work.cancel()
         await asyncio.wait({work, gone})
     if not work.cancelled():
         work.result()
@@ -53,6 +53,19 @@ async def unless_gone(receive: Receive, answering: Coroutine[None, None, None]) 
 async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def to_the_admitted(scope: Scope, pieces: Pieces) -> Pieces:
+    """The same, as long as whoever asks may hear it: tokens are revoked, and users removed."""
+    visitor, again = scope["rebuttal.visitor"], scope.get("rebuttal.again")
+    looked = time.monotonic()
+    async with aclosing(pieces) as said:
+        async for piece in said:
+            if again is not None and time.monotonic() - looked > LOOK_EVERY:
+                if await again() != visitor:
+                    raise NotAllowed("You may hear this no longer.", "Ask again with a new token.")
+                looked = time.monotonic()
+            yield piece
 
 
 async def send_whole(send: Send, head: Head, pieces: Pieces) -> None:

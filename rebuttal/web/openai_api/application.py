@@ -15,7 +15,13 @@ from rebuttal.records import Panel
 from rebuttal.web.api.caller import checked
 from rebuttal.web.asgi import App, Message, Receive, Refused, Scope, Send, answer
 from rebuttal.web.openai_api.answering import answered
-from rebuttal.web.openai_api.answers import Head, send_stream, send_whole, unless_gone
+from rebuttal.web.openai_api.answers import (
+    Head,
+    send_stream,
+    send_whole,
+    to_the_admitted,
+    unless_gone,
+)
 from rebuttal.web.openai_api.debating import debated
 from rebuttal.web.openai_api.errors import NoRoute, send_error
 from rebuttal.web.openai_api.names import meant, names
@@ -96,7 +102,7 @@ class OpenAI:
             pieces = debated(self._app, wish, whom, visitor)
         else:
             pieces = answered(self._app, wish, whom, visitor)
-        head = Head(wish.model)
+        head, pieces = Head(wish.model), to_the_admitted(request.scope, pieces)
         if wish.stream:
             answering = send_stream(send, head, pieces, counts=wish.counts)
         else:
