@@ -17,7 +17,14 @@ from rebuttal.cli.json_lines import JsonLines
 from rebuttal.cli.lists import print_debates, print_models, print_personas
 from rebuttal.cli.stage import Stage
 from rebuttal.cli.wrap import Wrap
-from rebuttal.events import ContextTrimmed, TurnDelta, TurnDiscarded, TurnFinished, TurnStarted
+from rebuttal.events import (
+    ContextTrimmed,
+    DebateWaiting,
+    TurnDelta,
+    TurnDiscarded,
+    TurnFinished,
+    TurnStarted,
+)
 from rebuttal.providers.base import Progress
 from rebuttal.records import Debater, ModelState, Persona
 from tests.debates import debate, debater, turns
@@ -105,6 +112,14 @@ def test_nothing_foreign_acts_on_a_terminal() -> None:
     assert "So it is." in out.getvalue()
     assert all(sign.isprintable() or sign == "\n" for sign in out.getvalue())
     assert "owned" not in out.getvalue()
+
+
+def test_who_waits_in_line_sees_the_number_and_about_how_long() -> None:
+    out = StringIO()
+    stage = Stage(Console(file=StringIO()), Console(file=out, force_terminal=True, width=80))
+    stage.show(DebateWaiting(position=2, seconds=44.0))
+    stage.end()
+    assert "waits for a free place, as number 2 in line, for about 40 s" in out.getvalue()
 
 
 def test_lines_of_json_hold_no_sign_that_acts(capsys: pytest.CaptureFixture[str]) -> None:

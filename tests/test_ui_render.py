@@ -368,8 +368,8 @@ def test_the_status_line_tells_the_number_in_line() -> None:
     live.take(DebateWaiting(position=3), at=0)
     assert "All places are taken; you are number 3 in line." in live.status(1)
     assert not live.resting
-    live.take(DebateWaiting(position=2), at=2)
-    assert "number 2" in live.status(2)
+    live.take(DebateWaiting(position=2, seconds=130.0), at=2)
+    assert "you are number 2 in line, for about 2 min." in live.status(2)
     live.take(started(), at=3)
     assert "is thinking" in live.status(3)
 

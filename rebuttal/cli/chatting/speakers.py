@@ -44,7 +44,7 @@ class Speakers:
             case TurnStarted():
                 self._start(event)
             case DebateWaiting():
-                self._wait(f"waits for a free place, as number {event.position} in line")
+                self._wait(f"waits for a free place, as {event.place}")
             case TurnWaiting():
                 share = f" {event.fraction:.0%}" if event.fraction is not None else ""
                 self._wait(f"{one_line(event.reason, 300)}{share}")
