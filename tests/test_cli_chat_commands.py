@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from rebuttal.cli.chatting.commands import COMMANDS
+from rebuttal.settings import HOME
 from tests.chat_app import Desk
 from tests.terminal_app import COFFEE, TEA
 
@@ -194,4 +197,32 @@ def test_quit_leaves(tmp_path: Path) -> None:
     desk.chat("rational:Tea", tmp_path)
     desk.type("/quit\r")
     assert desk.end() == 0
+    desk.close()
+
+
+PAGE = (HOME / "docs" / "terminal.md").read_text("utf-8").partition("## A conversation")[2]
+
+
+def test_the_page_about_the_terminal_names_every_command_as_it_is() -> None:
+    rows = re.findall(r"^\| `/(.+?)` \|", PAGE, re.M)
+    assert [row.replace("\\|", "|") for row in rows] == [
+        command.usage.removeprefix("/") for command in COMMANDS.values()
+    ]
+
+
+def test_the_conversation_on_the_page_can_be_had(tmp_path: Path) -> None:
+    line = next(line for line in PAGE.splitlines() if line.startswith("rebuttal chat "))
+    desk = Desk(100, 40)
+    desk.chat(line.removeprefix("rebuttal chat "), tmp_path)
+    assert "Cynic speaks through Tea." in desk.shown
+    desk.say("/params rounds 1")
+    (example,) = re.findall(r"^```text\n(.*?)^```", PAGE, re.M | re.S)
+    typed = [line.removeprefix("> ") for line in example.splitlines() if line.startswith("> ")]
+    said = [desk.say(line) for line in typed]
+    assert len(said) == 6
+    assert "Cynic\n" in said[0]
+    assert "2  rational  Tea" in said[1]
+    assert "Rational\n" in said[2]
+    assert "Hot drinks" in said[3]
+    assert "Rational  round 1 of 1" in said[4]
     desk.close()
