@@ -160,8 +160,12 @@ async def test_stop_resume_pause_and_a_note(house: House) -> None:
     half = (await house.transcript(debate_id))[-1]
     assert half.finish == "stopped"
     assert half.text.startswith("and")
+    await house.history.find()
+    assert debate_id not in house.history.speaking()
     await house.resume(debate_id)
     await until(house, debate_id, TurnStarted, half.id)
+    await house.history.find()
+    assert debate_id in house.history.speaking()
     await house.say(debate_id, "Be brief.")
     await house.pause(debate_id)
     await house.stop(debate_id)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from rebuttal.records import Debate, DebateState, Found, FoundPage, Search
+from rebuttal.records import Debate, Found, FoundPage, Search
 from rebuttal.remote.wire import Wire, parse, path_of
 
 PAGE = 200
@@ -20,7 +20,7 @@ class _Item(BaseModel):
     debate: Debate
     turns: int
     excerpt: str = ""
-    state: DebateState | None = None
+    running: bool = False
 
 
 class _Items(BaseModel):
@@ -58,7 +58,8 @@ class RemoteHistory:
             "limit": min(limit, PAGE),
         }
         page = parse(_ITEMS, await self._wire.get("/debates", asked))
-        self._speaking |= {one.debate.id for one in page.items if one.state == "running"}
+        listed = {one.debate.id for one in page.items}
+        self._speaking = self._speaking - listed | {o.debate.id for o in page.items if o.running}
         found = (Found(debate=o.debate, turns=o.turns, excerpt=o.excerpt) for o in page.items)
         return FoundPage(found=tuple(found), more=page.next)
 
