@@ -8,13 +8,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from rebuttal.errors import NotFound, StaleTip
+from rebuttal.providers.scripted import Line, ScriptedModel
+from rebuttal.records import Visitor
+from rebuttal.web.api.chat_schemas import ConversationToBe, Say
+from rebuttal.web.api.conversation import Conversations
+from rebuttal.web.api.pieces import Pieces as Answers
 from tests.listening import Program, calling, served
 from tests.page_app import SPEECHES
+from tests.paying import ANN, EVE, public_app
 from tests.served import Served
 
 Pieces = list[tuple[str, dict[str, Any]]]
@@ -264,6 +272,39 @@ def test_who_waits_hears_the_number_and_about_how_long_and_who_is_too_many_when_
     assert 0 < first["seconds"] < 60
     assert first["reason"].startswith("waits for a free place, as number 1 in line, for ")
     assert heard[-1][0] == "done", "who left made room at once"
+
+
+async def test_a_stranger_cannot_tell_a_foreign_conversation_from_none(tmp_path: Path) -> None:
+    endless = ScriptedModel([Line("and so on ", next="again")], repeat=True, delay=0.02)
+    async with public_app(tmp_path, endless) as app:
+        conversations = Conversations(app)
+        promised = conversations.promise(ConversationToBe(model="Scripted"), ANN).conversation_id
+        for foreign in (promised, "AAAAAAAAAAAAAAAAAAAAAA"):
+            with pytest.raises(NotFound):
+                await anext(_asked(conversations, foreign, EVE))
+        pieces = _asked(conversations, promised, ANN)
+        assert (await anext(pieces))[0] == "begun"
+        with pytest.raises(StaleTip):
+            await anext(_asked(conversations, promised, ANN))
+        with pytest.raises(NotFound):
+            await anext(_asked(conversations, promised, EVE))
+        await pieces.aclose()
+        assert endless.open == 0
+
+
+async def test_many_promises_to_one_visitor_take_nobody_elses(tmp_path: Path) -> None:
+    async with public_app(tmp_path, ScriptedModel(["Yes."], repeat=True)) as app:
+        conversations, wish = Conversations(app), ConversationToBe(model="Scripted")
+        mine = conversations.promise(wish, ANN).conversation_id
+        others = [conversations.promise(wish, EVE).conversation_id for _ in range(30)]
+        said = [piece async for piece in _asked(conversations, mine, ANN)]
+        assert said[-1][0] == "done"
+        with pytest.raises(NotFound):
+            await anext(_asked(conversations, others[0], EVE))
+
+
+def _asked(conversations: Conversations, conversation: str, visitor: Visitor) -> Answers:
+    return conversations.ask(Say(message="?", conversation_id=conversation), visitor)
 
 
 def test_whom_one_can_talk_to(program: Program) -> None:

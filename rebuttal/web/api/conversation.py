@@ -30,6 +30,8 @@ NEUTRAL = "polite"
 PROMISED_FOR = 3600.0
 """Seconds for which a conversation that nobody has begun keeps its id."""
 MOST_PROMISED = 1000
+MOST_OF_ONE = 20
+"""Promises to one visitor; with more, the first one is forgotten."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,14 @@ class Conversations:
     def __init__(self, app: DebateApp) -> None:
         self._app = app
         self._promised: dict[str, _Promise] = {}
-        self._answering: set[str] = set()
+        self._answering: set[tuple[str, str]] = set()
         self._stopping: set[asyncio.Task[None]] = set()
 
     def promise(self, wish: ConversationToBe, visitor: Visitor) -> Listener:
         """An id for a conversation that begins with its first message."""
         seat = self._seat(wish)
         self._app.completions.options(seat.model, visitor=visitor)  # whether they may ask it
-        while len(self._promised) >= MOST_PROMISED:
-            del self._promised[next(iter(self._promised))]
+        self._make_room(visitor)
         promised, until = new_id(), time.monotonic() + PROMISED_FOR
         self._promised[promised] = _Promise(visitor.owner, seat, until)
         return Listener(conversation_id=promised, model=seat.model, persona=seat.persona)
@@ -65,7 +66,7 @@ class Conversations:
 
         Raises StaleTip while another answer is being given there, and what DebateApp raises.
         """
-        with self._alone(wish.conversation_id):
+        with self._alone(wish.conversation_id, visitor):
             begun, after = await self._say(wish, visitor)
             hearing = Hearing(begun, checked_text(wish.message, "message"))
             try:
@@ -86,7 +87,7 @@ class Conversations:
             seat = self._changed(promise.seat, wish)
             self._promised[conversation] = replace(promise, seat=seat)
             return Listener(conversation_id=conversation, model=seat.model, persona=seat.persona)
-        with self._alone(conversation):
+        with self._alone(conversation, visitor):
             debate, line = await self._at_rest(conversation, visitor)
             before = self._seat_of(debate.debaters[0])
             seat = self._changed(before, wish)
@@ -131,18 +132,22 @@ class Conversations:
         return _listener(await app.debate(conversation, visitor=visitor)), tip
 
     @contextmanager
-    def _alone(self, conversation: str | None) -> Iterator[None]:
-        """Keep others from saying something there meanwhile. Raises StaleTip."""
-        if conversation in self._answering:
-            raise _busy(conversation)
+    def _alone(self, conversation: str | None, visitor: Visitor) -> Iterator[None]:
+        """Let the visitor say one thing at a time there. Raises StaleTip.
+
+        By visitor, for whether anybody else is there is not to be told to a stranger.
+        """
         if conversation is None:
             yield
             return
-        self._answering.add(conversation)
+        place = visitor.owner, conversation
+        if place in self._answering:
+            raise _busy(conversation)
+        self._answering.add(place)
         try:
             yield
         finally:
-            self._answering.discard(conversation)
+            self._answering.discard(place)
 
     async def _at_rest(self, conversation: str, visitor: Visitor) -> tuple[Debate, Sequence[Turn]]:
         debate = _single(await self._app.debate(conversation, visitor=visitor))
@@ -157,6 +162,13 @@ class Conversations:
         stopping.add_done_callback(self._stopping.discard)
         with suppress(RebuttalError):
             await asyncio.shield(stopping)
+
+    def _make_room(self, visitor: Visitor) -> None:
+        mine = [key for key, one in self._promised.items() if one.owner == visitor.owner]
+        if len(mine) >= MOST_OF_ONE:
+            del self._promised[mine[0]]
+        elif len(self._promised) >= MOST_PROMISED:
+            del self._promised[next(iter(self._promised))]
 
     def _promise_of(self, conversation: str | None, visitor: Visitor) -> _Promise | None:
         promise = self._promised.get(conversation or "")
