@@ -548,15 +548,20 @@ async def split_utf8(reply: Reply) -> None:
 
 @fault
 async def another_speech_each_time(reply: Reply) -> None:
-    """One sentence at once, ``delay`` seconds after it was asked for; the models where it is asked.
+    """One sentence, ``delay`` seconds after it was asked for; or the models it has.
 
     Speeches are alike where they answer the same messages, whichever server is asked.
     """
     if reply.request.path.endswith("/models"):
         await reply.json(200, {"data": [{"id": name} for name in reply.script.models]})
         return
-    mark = hashlib.sha256(json.dumps(reply.request.body["messages"]).encode()).hexdigest()
     await reply.head()
     await asyncio.sleep(reply.script.delay)
-    await reply.token(f"Reason {' '.join(mark[at : at + 6] for at in range(0, 60, 6))}.")
+    await reply.token(a_speech(reply.request.body["messages"]))
     await reply.finish()
+
+
+def a_speech(messages: list[dict[str, str]]) -> str:
+    """One sentence that no other messages get."""
+    mark = hashlib.sha256(json.dumps(messages).encode()).hexdigest()
+    return f"Reason {' '.join(mark[at : at + 6] for at in range(0, 60, 6))}."

@@ -23,6 +23,7 @@ from rebuttal.errors import (
 from rebuttal.providers.base import Limits, Options
 from rebuttal.records import Finish
 from tests.fault_server import FAULTS, FaultServer
+from tests.faults import a_speech
 from tests.hearing import KEY, LIMITS, PROMPT, Heard, hear, model_at
 
 RAISED: dict[str, tuple[type[ModelError], str]] = {
@@ -82,6 +83,10 @@ RAISED: dict[str, tuple[type[ModelError], str]] = {
 
 ENDED: dict[str, tuple[Finish, str]] = {
     "good": ("stop", "One two three."),
+    "another_speech_each_time": (
+        "stop",
+        a_speech([{"role": said.role, "content": said.content} for said in PROMPT]),
+    ),
     "crlf": ("stop", "One two three."),
     "split_utf8": ("stop", "Grüße 辩论 👩"),
     "odd_shapes": ("stop", "Still here."),

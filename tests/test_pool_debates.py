@@ -403,3 +403,36 @@ async def test_an_endpoint_with_less_context_than_was_promised_gets_a_smaller_vi
         assert heard.raised.allowed == 512
         assert await chat.context() == 512
         assert (await hear(chat)).text == "Tea."
+
+
+async def test_what_others_ask_of_an_endpoint_counts_for_how_busy_it_is(tmp_path: Path) -> None:
+    async with (
+        FaultServer() as north,
+        FaultServer("accept_then_silence") as south,
+        app_over(tmp_path, north, south) as app,
+    ):
+        alone, _ = app._models.get("Alone")
+        asking = asyncio.ensure_future(hear(alone))
+        await south.until(lambda server: len(server.requests) == 1)
+        station = app._models._servers.stations["South"]
+        assert station.busy == 1
+        asking.cancel()
+        await south.until_closed()
+        assert station.busy == 0
+
+
+async def test_another_catalog_is_asked_as_it_says(tmp_path: Path) -> None:
+    async with (
+        FaultServer() as north,
+        FaultServer() as south,
+        app_over(tmp_path, north, south) as app,
+    ):
+        await north.die()
+        await hear(app._models.get("Llama")[0])
+        text = app.settings.models.read_text()
+        app.settings.models.write_text(
+            text.replace("[North, {name: South, model: meta/llama}]", "South")
+        )
+        app.reload_catalog()
+        assert type(app._models.get("Llama")[0]) is OpenAICompatible
+        assert [state.busy for state in await app.endpoints()] == [None, None]
