@@ -94,25 +94,17 @@ class Completions:
         long as all places are taken, else one that says who is asked. Raises before it what
         DebateApp.start raises, and ContextOverflow; later BudgetSpent where the operator says halt.
         """
-        messages = legal_form(messages)
-        hall = await self._hall()
-        chat, model = self._speakers.alone(label, new_id(), visitor)
-        place = await hall.enter(visitor)
-        with place.left_on_error():
-            context = model.context or await chat.context()
-            options = _fitting(label, messages, options, context)
-            asked = _Asked(chat, messages, options, place, label)
-        self._asked.add(asked)
-        self._watch(hall)
         try:
-            async with aclosing(asked.chunks()) as chunks:
-                async for chunk in chunks:
-                    yield self._shown(chunk, visitor)
+            asked = await self._begin(label, legal_form(messages), options, visitor)
+            try:
+                async with aclosing(asked.chunks()) as chunks:
+                    async for chunk in chunks:
+                        yield self._shown(chunk, visitor)
+            finally:
+                self._asked.discard(asked)
+                await asked.end()
         except ModelError as error:
             raise self._rights.error(visitor, error) from None
-        finally:
-            self._asked.discard(asked)
-            await asked.end()
 
     async def answer(
         self,
@@ -141,6 +133,20 @@ class Completions:
         if self._watchman:
             await self._watchman.close()
         await asyncio.gather(*(asked.end() for asked in self._asked))
+
+    async def _begin(
+        self, label: str, messages: Sequence[Message], options: Options, visitor: Visitor
+    ) -> _Asked:
+        hall = await self._hall()
+        chat, model = self._speakers.alone(label, new_id(), visitor)
+        place = await hall.enter(visitor)
+        with place.left_on_error():
+            context = model.context or await chat.context()
+            options = _fitting(label, messages, options, context)
+            asked = _Asked(chat, messages, options, place, label)
+        self._asked.add(asked)
+        self._watch(hall)
+        return asked
 
     def _shown(self, chunk: Chunk, visitor: Visitor) -> Chunk:
         """Without addresses that are none of the visitor's business."""

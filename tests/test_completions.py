@@ -264,8 +264,10 @@ async def test_the_end_of_the_app_ends_answers(tmp_path: Path) -> None:
     assert [chunk.text for chunk in await reader if chunk.text] == ["word"]
 
 
-async def test_a_stranger_hears_no_address_of_ours(tmp_path: Path) -> None:
-    place = '{address: "http://127.0.0.1:9/v1", needs_key: false, lists_models: false}'
+@pytest.mark.parametrize("api", ["openai", "ollama"])
+async def test_a_stranger_hears_no_address_of_ours(tmp_path: Path, api: str) -> None:
+    address = '"http://127.0.0.1:9/v1", needs_key: false, lists_models: false'
+    place = f"{{api: {api}, address: {address}}}"
     models = tmp_path / "models.yaml"
     models.write_text(
         f"endpoints:\n  Stage: {place}\nmodels:\n  Away: {{endpoint: Stage, model: a}}"
