@@ -82,7 +82,7 @@ def power_of(operation: Operation) -> str:
     ways = operation[2]["security"]
     assert len(ways) <= 1
     for name, powers in ways[0].items() if ways else ():
-        return powers[0] if name == "token" else name
+        return str(powers[0]) if name == "token" else name
     return ""
 
 
