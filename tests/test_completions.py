@@ -131,7 +131,7 @@ async def test_an_answer_says_how_it_ended_and_is_kept_nowhere(tmp_path: Path) -
         assert (answer.text, answer.reasoning, answer.finish) == ("Cats may vote.", "Hm.", "stop")
         assert answer.usage
         assert answer.usage.completion_tokens == 3
-        assert 0 <= answer.seconds < 1
+        assert 0 <= answer.seconds < 5
         assert (await heard(app, ANN))[0].waiting == "asking Scripted"
         assert await app.debates() == []
 
@@ -274,7 +274,7 @@ async def test_a_stranger_hears_no_address_of_ours(tmp_path: Path, api: str) -> 
     )
     settings = load_settings(profile="public", data=tmp_path, models=models, offline=True)
     async with DebateApp(settings) as app:
-        with pytest.raises(Unreachable, match="'a' at Stage: connection refused") as veiled:
+        with pytest.raises(Unreachable, match="at Stage: connection refused") as veiled:
             await heard(app, ANN, "Away")
         with pytest.raises(Unreachable) as told:
             await heard(app, OPERATOR, "Away")
