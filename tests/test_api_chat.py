@@ -292,6 +292,21 @@ async def test_a_stranger_cannot_tell_a_foreign_conversation_from_none(tmp_path:
         assert endless.open == 0
 
 
+async def test_another_persona_takes_what_was_answered_for_its_own(tmp_path: Path) -> None:
+    model = ScriptedModel(["Yes.", "No."])
+    async with public_app(tmp_path, model) as app:
+        conversations = Conversations(app)
+        wish = Say(message="Cats?", model="Scripted", persona="cynic")
+        first = [piece async for piece in conversations.ask(wish, ANN)]
+        conversation = first[0][1].model_dump()["conversation_id"]
+        wish = Say(message="Dogs?", conversation_id=conversation, persona="historian")
+        last = [piece async for piece in conversations.ask(wish, ANN)][-1][1].model_dump()
+        assert (last["text"], last["persona"]) == ("No.", "historian")
+        said = [(one.role, one.content) for one in model.asked[-1].messages]
+        assert said[1:] == [("user", "Cats?"), ("assistant", "Yes."), ("user", "Dogs?")]
+        assert said[0][1] != model.asked[0].messages[0].content
+
+
 async def test_many_promises_to_one_visitor_take_nobody_elses(tmp_path: Path) -> None:
     async with public_app(tmp_path, ScriptedModel(["Yes."], repeat=True)) as app:
         conversations, wish = Conversations(app), ConversationToBe(model="Scripted")
