@@ -392,6 +392,25 @@ async def test_what_is_no_rebuttal_is_told_apart(fault: str) -> None:
     assert "rebuttal-secret" not in str(refused.value)
 
 
+async def test_a_start_whose_answer_was_lost_is_sent_once_more_under_its_key() -> None:
+    keys: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        keys.append(head.partition(b"idempotency-key: ")[2].split()[0])
+        if len(keys) > 1:
+            writer.write(b'HTTP/1.1 201 Yes\r\ncontent-length: 14\r\n\r\n{"id": "abcd"}')
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with RemoteApp(f"http://127.0.0.1:{port}") as remote:
+            assert await remote.start("Cats?", QUICK) == "abcd"
+    assert len(keys) == 2
+    assert keys[0] == keys[1]
+
+
 async def test_a_token_opens_what_its_powers_allow_and_is_in_no_log(
     public: Public, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -16,7 +16,7 @@ from rebuttal.records import Debater, Turn
 
 LEAST_COLUMNS, LEAST_ROWS = 30, 8
 """On a smaller terminal nothing is drawn in place."""
-WIDE = 64
+WIDE = 63
 """Columns from which on models and speeds stand beside the names."""
 BAR = 8
 

@@ -21,6 +21,7 @@ from rebuttal.records import (
     Seat,
     Turn,
 )
+from rebuttal.redaction import learn
 from rebuttal.remote import events
 from rebuttal.remote.address import checked_address, checked_token
 from rebuttal.remote.catalog import fetch_catalog
@@ -68,6 +69,7 @@ class RemoteApp:
     """
 
     def __init__(self, address: str, token: str = "") -> None:
+        learn(token.strip())
         checked = checked_address(address, with_token=bool(token.strip()))
         self.warning = checked.warning
         """What people should know about the way there; or empty."""
