@@ -397,6 +397,7 @@ async def test_a_start_whose_answer_was_lost_is_sent_once_more_under_its_key() -
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(head.partition(b"content-length: ")[2].split()[0]))
         keys.append(head.partition(b"idempotency-key: ")[2].split()[0])
         if len(keys) > 1:
             writer.write(b'HTTP/1.1 201 Yes\r\ncontent-length: 14\r\n\r\n{"id": "abcd"}')
