@@ -58,11 +58,16 @@ def desk(tmp_path_factory: pytest.TempPathFactory, built_in: BuiltIn) -> Iterato
         program = folder / "bin" / name
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n', "utf-8")
         program.chmod(0o755)
+    catalog = (HOME / "models.yaml").read_text("utf-8")
+    brief = catalog.replace("    max_tokens: 110\n", "    max_tokens: 20\n")
+    assert brief != catalog
+    (folder / "models.yaml").write_text(brief, "utf-8")
     env = {
         **os.environ,
         "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(HOME),
         "REBUTTAL_DATA": str(folder / "data"),
+        "REBUTTAL_MODELS": str(folder / "models.yaml"),
         "LLM_USER_PATH": str(folder / "llm"),
     }
     panel = next(one for one in COMMANDS if one.startswith("rebuttal panel"))
