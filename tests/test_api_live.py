@@ -13,6 +13,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from rebuttal.app import DebateApp
+from rebuttal.settings import load_settings
 from rebuttal.web.asgi import Receive, Scope, Send
 from rebuttal.web.connections import Door
 from rebuttal.web.streams import impatient
@@ -210,6 +212,36 @@ async def test_tokens_open_what_they_may_and_nothing_else(tmp_path: Path) -> Non
         async with opened(public.address, additional_headers=headers) as speaker:
             await speaker.send(**START)
             assert (await speaker.until("done"))["done"] == "start"
+
+
+async def test_messages_count_as_requests_and_a_revoked_token_hears_no_more(
+    tmp_path: Path,
+) -> None:
+    secret = await asyncio.to_thread(token, tmp_path, ANN)
+    headers = {"authorization": f"Bearer {secret}"}
+    with served(tmp_path, "profile=public", "requests_per_visitor=30") as public:
+        async with opened(public.address, additional_headers=headers) as socket:
+            await socket.send(**START)
+            await socket.until("debate_finished")
+            for _ in range(20):
+                await socket.send(do="dance")
+            while (await socket.until("error"))["error"]["status"] != 429:
+                pass
+            await asyncio.to_thread(revoke_all, tmp_path)
+            while (await socket.until("error"))["error"]["status"] != 401:
+                pass
+
+
+def revoke_all(folder: Path) -> None:
+    """Beside the server, as the terminal does."""
+
+    async def revoke() -> None:
+        settings = load_settings(profile="public", data=folder, cache=folder, offline=True)
+        async with DebateApp(settings) as app:
+            for one in await app.tokens.all():
+                await app.tokens.revoke(one.hash)
+
+    asyncio.run(revoke())
 
 
 async def test_a_line_that_nobody_reads_is_cut(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,15 +12,23 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rebuttal.records import Power
 from rebuttal.web.api.description import operations
 from tests.listening import ANN, BOB, Program, calling, served, token
 from tests.served import Served
+from tests.test_generated import FEW, VALUES
 
 POWERS: tuple[Power, ...] = ("read", "debate", "models")
 OPEN = {("get", "/api/v1/health")}
 """What nobody has to say who they are for."""
+JSON = {"content-type": "application/json"}
+NAMES = [
+    *("topic", "seats", "rounds", "keys", "text", "turn_id", "after", "title", "pinned", "model"),
+    *("message", "conversation_id", "prompt", "stop", "chair", "question", "powers", "days"),
+]
 Operation = tuple[str, str, dict[str, Any]]
 
 
@@ -219,6 +228,25 @@ def test_a_page_of_another_site_may_do_nothing_with_a_cookie(tmp_path: Path) -> 
         check(answer, 403, "not-allowed")
         assert not any(name.startswith("access-control") for name in answer.headers)
         assert caller.get("/debates")["items"] == []
+
+
+@settings(FEW, max_examples=8)
+@given(st.data())
+def test_generated_bodies_break_nothing_anywhere(house: House, data: st.DataObject) -> None:
+    ann = house.callers["ann"].web
+    fill = st.sampled_from([house.debate, "%00", "..%2f..%2fetc%2fpasswd", "a" * 300])
+    for method, path, _ in house.operations:
+        if path.endswith("/events"):
+            continue
+        quoted = re.sub(r"\{\w+\}", lambda _: str(data.draw(fill)), path)
+        fields = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=4)
+        content = json.dumps(data.draw(VALUES | fields)).encode()
+        sent: dict[str, Any] = (
+            {} if method in ("get", "delete") else {"content": content, "headers": JSON}
+        )
+        answer = ann.request(method.upper(), f"{house.served.address}{quoted[1:]}", **sent)
+        assert answer.status_code < 500, (method, quoted, content, answer.text)
+        assert "Traceback" not in answer.text
 
 
 # --- the same request twice -----------------------------------------------------------------------
