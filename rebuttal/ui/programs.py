@@ -103,7 +103,7 @@ def about(settings: Settings) -> str:
         who += "what it does counts as yours."
     return (
         '<div class="about-programs"><h2>For programs</h2>'
-        '<p>Programs that speak to OpenAI find it at <code class="base">/v1</code>: every '
+        '<p>Programs that speak to OpenAI find Rebuttal at <code class="base">/v1</code>: every '
         "model is there, every persona through it, and every panel. Everything else that this page "
         'does is at <code class="base">/api/v1</code> '
         '(<a href="api/v1/docs" target="_blank" rel="noopener">described here</a>).</p>'
