@@ -25,6 +25,9 @@ BLOCKS = (
     "# A heading of *several* words",
     "A paragraph with **bold words**, `code` and a [link](http://a.example) that is long enough "
     "to be broken into several lines. 2 * 3 = 6 and snake_case stay.",
+    "Here **a passage that is bold and goes on over more than one line, whatever the width of the "
+    "screen on which it is shown may be** and its end, see [a link of many words, which is broken "
+    "into lines before it is known to be one](http://b.example).",
     "First line\nand a second line of it",
     "1. one thing\n2. another thing that is longer than a line of forty columns\n   - nested\n3. x",
     "- item\n\n  with a second paragraph\n- item\n  ```js\n  let a = 1;\n\n  let b = 2;\n  ```",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 
 from rebuttal.cli.chatting.command import typed_command
 from rebuttal.cli.chatting.commands import obey
@@ -23,7 +24,10 @@ RECALL = "chat_lines"
 
 def talk(runner: asyncio.Runner, house: House, seat: Seat, settings: Settings) -> int:
     """Talk until Ctrl-D, /quit, or two Ctrl-C at an empty prompt (STOPPED)."""
-    session = Session(house, seat, stdout(), settings.currency)
+    out = stdout()
+    if out.is_dumb_terminal:  # which rich takes for 80 columns, whatever they are
+        out.width = shutil.get_terminal_size().columns
+    session = Session(house, seat, out, settings.currency)
     session.note(
         f"{one_line(house.catalog.persona(seat.persona).name)} speaks through "
         f"{one_line(seat.model)}. /help lists the commands, Ctrl-D leaves."
