@@ -27,7 +27,7 @@ from tests.page_app import CATALOG, chat_models
 
 MORE = """\
   Gated: {endpoint: Stage, model: gated}
-  SmolLM2 135M: {endpoint: Stage, model: small}
+  SmolLM2: {endpoint: Stage, model: small}
 """
 FIRST = "Gates are where every quarrel of this village begins. "
 SECOND = "Whoever opens one has to say why, and to whom."
@@ -70,7 +70,7 @@ def main(folder: Path, *words: str) -> None:
     gate = Path(given.pop("hold", folder / "gate"))
     settings = load_settings(data=folder, cache=folder, models=models, offline=True, **given)
     scripted = chat_models()
-    more = {"Gated": Gated(gate), "SmolLM2 135M": scripted["Quick"]}
+    more = {"Gated": Gated(gate), "SmolLM2": scripted["Quick"]}
     app = DebateApp(settings, chat_models={**scripted, **more})
     visitors, makers = Visitors(settings), interfaces(settings)
     guard = Guard(app, visitors, programs=makers)

@@ -10,7 +10,7 @@ TURN = "h2kQ9sVbTn6LxYw0eUfR4g"
 TOPIC = "c8Jd5mZqT0uKe3WvPyRa1Q"
 HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 AT = "2026-11-20T12:00:00Z"
-BUILT_IN = "SmolLM2 135M"
+BUILT_IN = "SmolLM2"
 
 SEAT: dict[str, Any] = {"persona": "cynic", "model": BUILT_IN, "stance": "for"}
 SEATS = [SEAT, {"persona": "rational", "model": BUILT_IN, "stance": "against"}]
@@ -95,7 +95,7 @@ event: turn_delta
 data: {{"kind":"turn_delta","seat":"seat1","text":"Cats","reasoning":""}}
 
 """
-WHO = {"conversation_id": DEBATE, "model": BUILT_IN, "persona": "rational"}
+WHO = {"conversation_id": DEBATE, "model": BUILT_IN, "persona": "polite"}
 STATE = {
     "label": BUILT_IN,
     "endpoint": "Built-in",
