@@ -35,6 +35,10 @@ class Served(Protocol):
         """Listen. Returns when it answers."""
         ...
 
+    def wait(self) -> None:
+        """Until it shall end."""
+        ...
+
     def close(self) -> None:
         """End debates, keeping what was said, then the server."""
         ...
@@ -56,7 +60,7 @@ def run_served(served: Served, also: str = "") -> None:
         print(told, flush=True)
     elif settings.share:
         print("There is no public link: no tunnel could be opened. Start again to try again.")
-    wait_for_the_end()
+    served.wait()
     served.close()
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from urllib.parse import urlparse
 
 from rebuttal.app import DebateApp
-from rebuttal.serving import close_app, free_port, on_free_port, run_served
+from rebuttal.serving import close_app, free_port, on_free_port, run_served, wait_for_the_end
 from rebuttal.settings import Settings
 
 # Read by Gradio when it is imported. The first keeps the price of a queued event from growing.
@@ -104,6 +104,10 @@ class Page:
             self._guard.harden(self._demo.server)
             if self.public_address:
                 self._guard.answer_to(urlparse(self.public_address).hostname or "")
+
+    def wait(self) -> None:
+        """Until Ctrl-C or SIGTERM."""
+        wait_for_the_end()
 
     def close(self) -> None:
         """End debates, keeping what was said, then the server."""

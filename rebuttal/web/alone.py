@@ -9,7 +9,7 @@ from typing import Any
 import uvicorn
 
 from rebuttal.app import DebateApp
-from rebuttal.serving import close_app, free_port, on_free_port
+from rebuttal.serving import close_app, free_port, on_free_port, wait_for_the_end
 from rebuttal.settings import Settings
 from rebuttal.web.asgi import Receive, Scope, Send, answer_text
 from rebuttal.web.guard import Guard
@@ -40,6 +40,10 @@ class Alone:
         self.port = on_free_port(host, asked, self._listen)
         name = "localhost" if host in ("0.0.0.0", "::") else host
         self.address = f"http://{name}:{self.port}/"
+
+    def wait(self) -> None:
+        """Until Ctrl-C or SIGTERM."""
+        wait_for_the_end()
 
     def close(self) -> None:
         """End debates, keeping what was said, then the server."""
