@@ -12,7 +12,7 @@ from rebuttal.cli.commands import terminal
 from rebuttal.providers.base import Chunk, Message, Options
 from rebuttal.providers.scripted import ScriptedModel
 from rebuttal.settings import Settings
-from tests.terminal_app import chat_models, serve
+from tests.terminal_app import COFFEE, TEA, chat_models, serve
 
 
 class Loud(ScriptedModel):
@@ -31,7 +31,9 @@ class Loud(ScriptedModel):
 def open_app(settings: Settings) -> DebateApp:
     """An app on the scripted models."""
     loud = Loud(["Whoever shouts has run out of reasons long ago."], repeat=True)
-    return DebateApp(settings, chat_models={**chat_models(), "Loud": loud})
+    built_in = ScriptedModel([TEA[0], COFFEE[0]], repeat=True)
+    models = {**chat_models(), "Loud": loud, "SmolLM2": built_in}
+    return DebateApp(settings, chat_models=models)
 
 
 if __name__ == "__main__":
