@@ -396,7 +396,7 @@ async def test_a_start_whose_answer_was_lost_is_sent_once_more_under_its_key() -
     keys: list[bytes] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
         await reader.readexactly(int(head.partition(b"content-length: ")[2].split()[0]))
         keys.append(head.partition(b"idempotency-key: ")[2].split()[0])
         if len(keys) > 1:
@@ -584,7 +584,8 @@ def test_ctrl_c_stops_a_debate_at_the_server(there: Served, tmp_path: Path) -> N
         assert process.returncode == 130
     paused = json.loads(out.splitlines()[-1])
     assert (paused["kind"], paused["reason"]) == ("debate_paused", "stopped")
-    assert f"rebuttal resume {begun['debate']}" in err.decode()
+    again = f"rebuttal resume {begun['debate']} --server {there.address.rstrip('/')}"
+    assert again in err.decode()
 
 
 def commands_of(page: str) -> list[str]:

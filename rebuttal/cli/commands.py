@@ -28,7 +28,7 @@ from rebuttal.cli.options import (
     parse_seats,
 )
 from rebuttal.cli.panels import PANELS
-from rebuttal.cli.server import SERVER, OpenApp, at_home, opened
+from rebuttal.cli.server import SERVER, OpenApp, at_home, opened, where
 from rebuttal.cli.terminal import stderr, stdout
 from rebuttal.cli.till import budget, go_on, halt
 from rebuttal.cli.tokens import TOKENS
@@ -98,7 +98,8 @@ async def stop(app: House, debate_id: DebateId) -> int:
     """Stop a debate that runs at a server; what was said is kept."""
     await app.stop(debate_id)
     state = await app.state(debate_id)
-    stdout().print(f"It is {state}. To go on: rebuttal resume {debate_id}", soft_wrap=True)
+    go_on = "" if state == "finished" else f" To go on: rebuttal resume {debate_id}{where(app)}"
+    stdout().print(f"It is {state}.{go_on}", soft_wrap=True)
     return DONE
 
 

@@ -10,6 +10,7 @@ from rebuttal.cli.house import House
 from rebuttal.cli.json_lines import JsonLines
 from rebuttal.cli.layout import Layout, can_lay_out
 from rebuttal.cli.options import DONE, FAILED, STOPPED
+from rebuttal.cli.server import where
 from rebuttal.cli.stage import Stage
 from rebuttal.cli.terminal import say_problem, stderr, stdout
 from rebuttal.events import DebateEvent, DebateFinished, DebatePaused
@@ -50,7 +51,7 @@ async def follow_to_end(
     """Show the debate behind the turn ``after`` on stdout until it rests; the exit code."""
     show = _show(as_json, plain)
     show.begin(await app.debate(debate_id))
-    return exit_code(await follow(app, debate_id, after, show), debate_id)
+    return exit_code(await follow(app, debate_id, after, show), f"{debate_id}{where(app)}")
 
 
 def _show(as_json: bool, plain: bool) -> Show:
@@ -71,11 +72,14 @@ async def _watch(app: House, debate_id: str, after: str | None, show: Show) -> R
     raise AssertionError("watching ends only when the watcher leaves")
 
 
-def exit_code(rest: Rest, debate_id: str) -> int:
-    """The exit code for how it came to rest; a rest before the end is explained on stderr."""
+def exit_code(rest: Rest, resumed: str) -> int:
+    """The exit code for how it came to rest; a rest before the end is explained on stderr.
+
+    ``resumed`` is what stands behind ``rebuttal resume``.
+    """
     if isinstance(rest, DebateFinished):
         return DONE
-    go_on = f"Go on with: rebuttal resume {debate_id}"
+    go_on = f"Go on with: rebuttal resume {resumed}"
     if rest.reason == "stopped":
         say_problem("Stopped; what was said is kept.", go_on)
         return STOPPED

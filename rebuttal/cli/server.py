@@ -61,3 +61,9 @@ async def opened(
         if seats:
             await remote.load_catalog()
         yield remote
+
+
+def where(house: House) -> str:
+    """What a further command needs to be done there too, behind its other words."""
+    address: str = getattr(house, "address", "")
+    return f" --server {address}" if address else ""

@@ -71,6 +71,7 @@ class RemoteApp:
     def __init__(self, address: str, token: str = "") -> None:
         learn(token.strip())
         checked = checked_address(address, with_token=bool(token.strip()))
+        self.address = checked.base
         self.warning = checked.warning
         """What people should know about the way there; or empty."""
         self._wire = Wire(checked, checked_token(token))
