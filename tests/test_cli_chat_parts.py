@@ -79,7 +79,7 @@ def screen_of(pieces: list[str], width: int) -> list[str]:
         answer.draw()
     answer.end()
     above = ["".join(line[x].data for x in range(width)) for line in screen.history.top]
-    return [line.rstrip() for line in (*above, *screen.display)]
+    return "\n".join(line.rstrip() for line in (*above, *screen.display)).rstrip().split("\n")
 
 
 def cut(text: str, places: list[int]) -> list[str]:
