@@ -524,11 +524,15 @@ async def test_a_models_price_becomes_money_in_the_ledger(tmp_path: Path) -> Non
             assert (money > 0) is costs
 
 
-def test_nobody_but_the_orchestrator_asks_a_model_and_it_gets_them_metered() -> None:
+def test_few_rooms_ask_a_model_and_each_gets_them_metered() -> None:
     asking = [
         file.relative_to(ROOT).as_posix()
         for file in sorted((ROOT / "rebuttal").rglob("*.py"))
-        if re.search(r"chat\w*\.stream\(|completions", file.read_text("utf-8"))
+        if re.search(r"chat\w*\.stream\(|completions\.create", file.read_text("utf-8"))
         and "providers" not in file.parts
     ]
-    assert asking == ["rebuttal/metered.py", "rebuttal/orchestrator.py"]
+    assert asking == [
+        "rebuttal/completions.py",
+        "rebuttal/metered.py",
+        "rebuttal/orchestrator.py",
+    ]
