@@ -15,9 +15,9 @@ import pytest
 
 from rebuttal.app import DebateApp
 from rebuttal.errors import InvalidInput
+from rebuttal.serving import free_port
 from rebuttal.settings import load_settings
 from rebuttal.ui import build_ui
-from rebuttal.serving import free_port
 from tests.served import serving
 
 FIELDS = {"checkboxgroup", "textbox", "dropdown", "slider", "checkbox", "number", "radio"}
