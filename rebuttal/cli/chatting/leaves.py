@@ -14,7 +14,6 @@ from rich.text import Text
 
 from rebuttal.cli.chatting.lines import broken, folded
 
-LEAST_WIDTH = 10
 CONTEXT_LINES = 60
 """Lines of code before one that are read again for its colours."""
 INDENT = "  "
@@ -84,12 +83,14 @@ class Words:
         if at == len(self.text) and (at or not margin):
             return []
         lines = list[Line]()
-        for part in broken(self.text[at:], max(width - len(margin), LEAST_WIDTH)):
+        for part in broken(self.text[at:], max(width - len(margin), 1)):
             said += len("".join(part.plain.split()))
             at = _behind(self.text.plain, said)
-            lines.append(Line(margin + part, said, sure=at <= self.undecided))
+            # If the next word gets shorter, it may yet stand on this line.
+            sure = _end_of_word(self.text.plain, at) <= self.undecided
+            lines.append(Line(margin + part, said, sure))
             margin = self.place.margin(width, is_first=False)
-        # The last word may grow, and stand on another line then.
+        # The last word may get longer, and stand on another line then.
         return [*lines[:-1], replace(lines[-1], sure=False)]
 
 
@@ -111,7 +112,7 @@ class Code:
         margin, lines = self.place.margin(width, not said) + Text(INDENT), list[Line]()
         for source in self._coloured(self.body.count("\n", 0, said)):
             said += len(source) + 1
-            for part in folded(source, max(width - len(margin), LEAST_WIDTH)):
+            for part in folded(source, max(width - len(margin), 1)):
                 lines.append(Line(margin + part, said, sure=said < len(self.body)))
                 margin = self.place.margin(width, is_first=False) + Text(INDENT)
         return lines
@@ -146,7 +147,7 @@ class Cells:
         for row in rows:
             shown.add_row(*row)
         margin, rest = (self.place.margin(width, first) for first in (True, False))
-        options = console.options.update(width=max(width - len(margin), LEAST_WIDTH), height=None)
+        options = console.options.update(width=max(width - len(margin), 1), height=None)
         lines = []
         for segments in console.render_lines(shown, options, pad=False):
             lines.append(Line(margin + _text(segments), 0))
@@ -179,6 +180,10 @@ def _behind(text: str, signs: int) -> int:
                 return at
             signs -= 1
     return len(text) if text else at
+
+
+def _end_of_word(text: str, start: int) -> int:
+    return next((at for at in range(start, len(text)) if text[at].isspace()), len(text))
 
 
 def _text(segments: list[Segment]) -> Text:

@@ -13,7 +13,7 @@ from rebuttal.cli.chatting.lines import settable
 STYLES = {"strong": "bold", "em": "italic", "s": "strike", "link": "underline"}
 CODE = "cyan"
 
-_OPENERS = re.compile(r"\*(?=\S)|(?<!\w)_(?=\S)|~~(?=\S)|[`\[]|^.*\|", re.MULTILINE)
+_OPENERS = re.compile(r"\*(?=\S)|(?<!\w)_(?=\S)|~~(?=\S)|[`\[]|&#?\w*\Z|^.*\|", re.MULTILINE)
 """Signs that may yet turn out to be markup, and a line that may be the head of a table."""
 
 
