@@ -20,7 +20,7 @@ from rebuttal.web.connections import Door
 from rebuttal.web.streams import impatient
 from tests.intruder import Intruder
 from tests.listening import ANN, SEATS, Listener, Program, calling, served, token
-from tests.served import Served
+from tests.served import Served, serving
 from tests.test_guard_bodies import server
 
 START = {"do": "start", "topic": "Should cats vote?", "seats": SEATS, "rounds": 1}
@@ -156,6 +156,25 @@ async def test_a_message_that_is_too_long_ends_the_line(there: Served) -> None:
             await socket.until("error")
         assert ended.value.rcvd is not None
         assert ended.value.rcvd.code == 1009
+
+
+async def test_the_page_and_its_socket_are_served_at_one_port(tmp_path: Path) -> None:
+    folders = {"REBUTTAL_DATA": str(tmp_path), "REBUTTAL_CACHE": str(tmp_path)}
+    free = {**folders, "REBUTTAL_OFFLINE": "1"}
+    with serving(tmp_path, "-m", "rebuttal", "serve", environment=free) as page:
+        async with opened(page.address) as socket:
+            await socket.send(do="watch", debate="missing")
+            assert (await socket.until("error"))["error"]["status"] == 404
+        async with Intruder(page.address) as browser:
+            assert b"gradio" in (await browser.open()).body
+            assert (await browser.get("/api/v1/personas")).status == 200
+            assert (await browser.get("/api/v1/docs")).status == 200
+        for path in ("gradio_api/queue/join", "live", ""):
+            with pytest.raises(InvalidStatus) as refusal:
+                async with connect(f"{page.address}{path}".replace("http", "ws", 1)):
+                    pass
+            assert refusal.value.response.status_code == 404
+        assert page.end() == 0
 
 
 # --- who may not open one -------------------------------------------------------------------------
