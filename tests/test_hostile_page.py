@@ -24,14 +24,14 @@ ACTS = """
 () => [...document.querySelectorAll('.prose, .md')].flatMap((prose) => [
   ...[...prose.querySelectorAll('%s')]
     .filter((e) => !e.closest('button.copy_code_button, .code_wrap > button, button.do, button.act'
-                              + ', button.take, .import, .renaming'))
+                              + ', button.let-go, button.take, .import, .renaming'))
     .map((e) => e.outerHTML.slice(0, 90)),
   ...[...prose.querySelectorAll('*')].flatMap((e) => [...e.attributes]
     .filter((a) => a.name.startsWith('on') || a.name === 'id'
                    || (a.name === 'style' && !/^--/.test(a.value))
                    || (['href', 'src', 'action', 'xlink:href'].includes(a.name)
                        && !/^(https?:|mailto:|\\?debate=|\\/\\?)/i.test(a.value)
-                       && !/^(debates\\/|history.zip$|shared#)/.test(a.value)))
+                       && !/^(debates\\/|history.zip$|shared#|api\\/v1\\/docs$)/.test(a.value)))
     .map((a) => `${e.tagName} ${a.name}=${a.value.slice(0, 60)}`)),
 ])
 """

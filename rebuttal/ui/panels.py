@@ -130,7 +130,7 @@ def _row(panel: Panel, is_own: bool, catalog: Catalog) -> str:
     rounds = "1 round" if panel.rounds == 1 else f"{panel.rounds} rounds"
     facts = f"{seats}; {rounds}; {_who(panel.chair, catalog)} sums up"
     way = (
-        f'<button type="button" class="do" value="forget {panel.name}">Delete'
+        f'<button type="button" class="let-go" value="forget {panel.name}">Delete'
         f'<span class="unseen"> {name}</span></button>'
     )
     house = '<span class="facts">the house’s</span>'

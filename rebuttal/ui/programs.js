@@ -11,7 +11,7 @@
   };
 
   document.addEventListener("click", async ({ target }) => {
-    const pressed = target.closest("button.do");
+    const pressed = target.closest("button.let-go");
     if (pressed) order(pressed.closest(".programs") ? "token-order" : "panel-order", pressed.value);
     if (!target.matches(".programs .take")) return;
     await copy(document.querySelector(".programs .secret").textContent);

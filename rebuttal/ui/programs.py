@@ -124,7 +124,7 @@ def token_list(tokens: Sequence[Token], visitor: Visitor) -> str:
     """Those that work, each with the way to revoke it."""
     rows = "".join(
         f"<li><span><strong>{safe_line(token.name)}</strong> {_facts(token, visitor)}</span>"
-        f'<button type="button" class="do" value="revoke {token.hash}">Revoke'
+        f'<button type="button" class="let-go" value="revoke {token.hash}">Revoke'
         f'<span class="unseen"> {safe_line(token.name)}</span></button></li>'
         for token in tokens
     )
