@@ -141,6 +141,17 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(desk: Desk) -> None:
     assert TEA[0][:60] in desk.say("What is tea?")
 
 
+def test_ctrl_c_twice_stops_as_once_does(desk: Desk) -> None:
+    desk.begin("Numbers")
+    desk.type("Go on\r")
+    desk.until("w1 w2 w3")
+    desk.interrupt()
+    desk.interrupt()
+    desk.until("(stopped by a person)\n>")
+    assert "Numbers" in desk.say("/seat")
+    assert "Traceback" not in desk.whole
+
+
 def test_ctrl_c_at_the_prompt_clears_the_line_and_tells_how_to_leave(desk: Desk) -> None:
     desk.type("half a line")
     desk.until("> half a line")

@@ -79,14 +79,10 @@ class Editor:
             history=history,
             key_bindings=_keys(),
             output=output,
-            interrupt_exception=Interrupted,
         )
 
     def line(self, runner: asyncio.Runner, draft: str) -> str:
-        try:
-            return runner.run(self._prompt.prompt_async(default=draft))
-        except Interrupted:
-            raise Interrupted(self._prompt.default_buffer.text) from None
+        return runner.run(self._prompt.prompt_async(default=draft))
 
 
 class Names(Completer):
@@ -147,6 +143,13 @@ def _keys() -> KeyBindings:
     def _(event: KeyPressEvent) -> None:
         """Begin a new line."""
         event.current_buffer.insert_text("\n")
+
+    @keys.add("c-c")
+    @keys.add("<sigint>")
+    def _(event: KeyPressEvent) -> None:
+        """Give up the line, once, however often it is pressed."""
+        if event.app.future and not event.app.future.done():
+            event.app.exit(exception=Interrupted(event.app.current_buffer.text))
 
     return keys
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
+from collections.abc import Coroutine
+from contextlib import suppress
+from itertools import count
 
 from rebuttal.cli.chatting.command import typed_command
 from rebuttal.cli.chatting.commands import obey
@@ -65,12 +69,32 @@ def _done(runner: asyncio.Runner, session: Session, line: str) -> bool:
     """Do what the line asks for; whether that went well."""
     try:
         with unseen_keys():
-            runner.run(obey(session, line))
+            runner.run(_until_interrupted(obey(session, line)))
     except RebuttalError as error:
         say_error(error)
         return False
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         session.speakers.end()
         session.note("Interrupted.")
         return False
     return not session.failed
+
+
+async def _until_interrupted(work: Coroutine[None, None, None]) -> None:
+    """Ctrl-C cancels ``work``, which then stops who speaks; pressed again it changes nothing, and
+    from the third time on it is not waited for.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+    pressed = count(1)
+
+    def interrupt() -> None:
+        if next(pressed) != 2:
+            task.cancel()
+
+    with suppress(NotImplementedError):  # Windows, where the first one is seen by the runner
+        loop.add_signal_handler(signal.SIGINT, interrupt)
+    try:
+        await task
+    finally:
+        with suppress(NotImplementedError):
+            loop.remove_signal_handler(signal.SIGINT)
