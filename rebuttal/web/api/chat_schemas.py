@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rebuttal.records import DebateState, Finish, Id, ModelState, Persona, Usage
-from rebuttal.web.api.schemas import Answer, Asked
+from rebuttal.web.api.schemas import SEEN, Answer, Asked
 
 Label = Annotated[str, Field(min_length=1, max_length=300, description="A model by its label.")]
 PersonaKey = Annotated[
@@ -25,7 +25,7 @@ class Say(Asked):
     they are sent; then they hold from here on.
     """
 
-    message: Annotated[str, Field(min_length=1, max_length=32_000, pattern=r"\S")]
+    message: Annotated[str, Field(min_length=1, max_length=32_000, pattern=SEEN)]
     conversation_id: Id | None = None
     model: Label | None = None
     persona: PersonaKey | None = None
@@ -131,7 +131,7 @@ class Discarded(Answer):
 class Generate(Asked):
     """A prompt for a model, outside of any conversation. What is not said is as in the catalog."""
 
-    prompt: Annotated[str, Field(min_length=1, max_length=1_000_000, pattern=r"\S")]
+    prompt: Annotated[str, Field(min_length=1, max_length=1_000_000, pattern=SEEN)]
     system: Annotated[str, Field(max_length=1_000_000)] = ""
     model: Label | None = None
     max_tokens: Annotated[int, Field(ge=1, le=32768)] | None = None

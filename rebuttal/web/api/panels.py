@@ -14,7 +14,7 @@ from rebuttal.records import Panel, PanelName, Seat
 from rebuttal.web.api.asking import Answered, pieces_of
 from rebuttal.web.api.debates import Reader, Speaker
 from rebuttal.web.api.pieces import answered, described
-from rebuttal.web.api.schemas import Answer, Asked
+from rebuttal.web.api.schemas import SEEN, Answer, Asked
 
 Name = Annotated[PanelName, Path(description="The panel's name.")]
 
@@ -26,13 +26,13 @@ class Table(Asked):
     seats: Annotated[list[Seat], Field(min_length=1, max_length=6)]
     rounds: Annotated[int, Field(ge=1, le=1000, description="Turns of every seat.")] = 2
     chair: Annotated[Seat, Field(description="Who sums up what was said.")]
-    language: Annotated[str, Field(min_length=1, max_length=60, pattern=r"\S")] = "English"
+    language: Annotated[str, Field(min_length=1, max_length=60, pattern=SEEN)] = "English"
 
 
 class Question(Asked):
     """What the panel shall answer. With ``stream`` it is heard while it debates."""
 
-    question: Annotated[str, Field(min_length=1, max_length=32_000, pattern=r"\S")]
+    question: Annotated[str, Field(min_length=1, max_length=32_000, pattern=SEEN)]
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     stream: bool = False
 

@@ -29,7 +29,11 @@ Keys = Annotated[
 _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:]{8}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
 )
+SEEN = r"[^\s\x1c-\x1f\x85\ufeff]"
+"""A sign that somebody sees; the same to every kind of regular expression."""
 Text = Annotated[str, Field(max_length=32_000)]
+DEEPEST = 8
+"""Nesting below which nothing is looked for; what programs may send has less."""
 
 
 def _written(value: object) -> object:
@@ -59,22 +63,24 @@ class Asked(BaseModel):
         return whole(value)
 
 
-def whole(value: object) -> object:
+def whole(value: object, depth: int = DEEPEST) -> object:
     """The same with numbers that are whole as such, as JSON Schema takes them."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
+    if not depth:
+        return value
     if isinstance(value, dict):
-        return {key: whole(part) for key, part in value.items()}
-    return [whole(part) for part in value] if isinstance(value, list) else value
+        return {key: whole(part, depth - 1) for key, part in value.items()}
+    return [whole(part, depth - 1) for part in value] if isinstance(value, list) else value
 
 
 class Begin(Asked):
     """A debate to be. ``run`` false keeps it without letting anybody speak yet."""
 
-    topic: Annotated[str, Field(min_length=1, max_length=32_000, pattern=r"\S")]
+    topic: Annotated[str, Field(min_length=1, max_length=32_000, pattern=SEEN)]
     seats: Annotated[list[Seat], Field(min_length=1, max_length=6)]
     rounds: Annotated[int, Field(ge=1, le=1000, description="Turns of every seat.")] = 3
-    language: Annotated[str, Field(min_length=1, max_length=60, pattern=r"\S")] = "English"
+    language: Annotated[str, Field(min_length=1, max_length=60, pattern=SEEN)] = "English"
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     keys: Keys | None = None
     run: bool = True
@@ -88,7 +94,7 @@ class Saying(Asked):
     model_config = ConfigDict(
         json_schema_extra={
             "anyOf": [
-                {"required": ["text"], "properties": {"text": {"pattern": r"\S"}}},
+                {"required": ["text"], "properties": {"text": {"pattern": SEEN}}},
                 {"required": ["rounds"], "properties": {"rounds": {"minimum": 1}}},
             ]
         }
@@ -122,7 +128,7 @@ class Edit(Asked):
     """Other words for a turn."""
 
     turn_id: Id
-    text: Annotated[str, Field(min_length=1, max_length=400_000, pattern=r"\S")]
+    text: Annotated[str, Field(min_length=1, max_length=400_000, pattern=SEEN)]
 
 
 class Choose(Asked):
@@ -134,9 +140,9 @@ class Choose(Asked):
 class Rerun(Asked):
     """What is to be different; everything else is as it was. ``seats`` are by seat."""
 
-    topic: Annotated[str, Field(min_length=1, max_length=32_000, pattern=r"\S")] | None = None
+    topic: Annotated[str, Field(min_length=1, max_length=32_000, pattern=SEEN)] | None = None
     rounds: Annotated[int, Field(ge=1, le=1000)] | None = None
-    language: Annotated[str, Field(min_length=1, max_length=60, pattern=r"\S")] | None = None
+    language: Annotated[str, Field(min_length=1, max_length=60, pattern=SEEN)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     seats: Annotated[dict[Id, Seat], Field(max_length=6)] | None = None
     keys: Keys | None = None

@@ -12,7 +12,7 @@ from rebuttal.app import DebateApp
 from rebuttal.records import Power, Token, Visitor
 from rebuttal.tokens import LONGEST_NAME, MOST_DAYS, hash_of
 from rebuttal.web.api.caller import person
-from rebuttal.web.api.schemas import Answer, Asked
+from rebuttal.web.api.schemas import SEEN, Answer, Asked
 
 Person = Annotated[Visitor, Depends(person)]
 Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="Of the token, as listed.")]
@@ -21,7 +21,7 @@ Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="Of the token,
 class Make(Asked):
     """A token to be; without ``days`` it works until it is revoked."""
 
-    name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=r"\S")]
+    name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=SEEN)]
     powers: list[Power] = Field(default=["read", "debate"], min_length=1, max_length=3)
     days: Annotated[int, Field(ge=1, le=MOST_DAYS)] | None = None
 
