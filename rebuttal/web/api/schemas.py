@@ -137,6 +137,9 @@ class Choose(Asked):
     turn_id: Id
 
 
+_SEATS = Field(max_length=6, json_schema_extra={"additionalProperties": False})
+
+
 class Rerun(Asked):
     """What is to be different; everything else is as it was. ``seats`` are by seat."""
 
@@ -144,7 +147,7 @@ class Rerun(Asked):
     rounds: Annotated[int, Field(ge=1, le=1000)] | None = None
     language: Annotated[str, Field(min_length=1, max_length=60, pattern=SEEN)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
-    seats: Annotated[dict[Id, Seat], Field(max_length=6)] | None = None
+    seats: Annotated[dict[Id, Seat], _SEATS] | None = None
     keys: Keys | None = None
 
 
