@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from rebuttal.errors import BudgetSpent, RebuttalError, StoreError
-from rebuttal.prompts import estimate_tokens
 from rebuttal.providers.base import Message
 from rebuttal.records import Clock, Visitor, now
 from rebuttal.settings import Settings
 from rebuttal.stores.base import NOTHING, SCOPES, Cost, Figures, Lack, Ledger, Purse, Scope
 from rebuttal.tariff import BILLION, in_billionths
+from rebuttal.views import estimate_tokens
 
 log = logging.getLogger(__name__)
 

@@ -14,11 +14,11 @@ from rebuttal.events import DebateWaiting
 from rebuttal.hall import Hall
 from rebuttal.halt import Watchman
 from rebuttal.places import Place
-from rebuttal.prompts import estimate_tokens
 from rebuttal.providers.base import ChatModel, Chunk, Message, Options
 from rebuttal.records import OPERATOR, Finish, Usage, Visitor, new_id
 from rebuttal.rights import Rights
 from rebuttal.speakers import Speakers
+from rebuttal.views import estimate_tokens
 
 LEAST_ANSWER = 16
 """Tokens for which there must be room in a model's context."""

@@ -23,7 +23,7 @@ from rebuttal.events import (
 )
 from rebuttal.line import cast, is_chaired, next_debater, rounds_of, seated
 from rebuttal.material import Cleaner
-from rebuttal.prompts import Budget, Objection, View, ask_again, debater_messages
+from rebuttal.prompts import Objection
 from rebuttal.providers.base import ChatModel, Chunk, Options
 from rebuttal.records import (
     Debate,
@@ -37,6 +37,7 @@ from rebuttal.records import (
     now,
 )
 from rebuttal.speech import NEAR_COPY, Speech, concedes, copied_share, whole_sentences
+from rebuttal.views import Budget, View, ask_again, debater_messages
 
 SENTENCES = 3
 """A debater's turn ends cleanly after so many whole sentences; a chat answer has no such end."""

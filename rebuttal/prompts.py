@@ -1,100 +1,19 @@
-"""Every word said to a model, and one debater's view of the transcript within its context."""
+"""Every word said to a model."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from rebuttal.errors import ContextOverflow
-from rebuttal.line import cast, is_chaired, seated, table_at
 from rebuttal.material import as_heard, without_marks
 from rebuttal.providers.base import Message
-from rebuttal.records import Debate, Debater, Turn
+from rebuttal.records import Debate, Debater
 
 MODERATOR = "Moderator"
-TOKENS_PER_MESSAGE = 8
-BLOCK = 4
-"""Own turns that leave a view together, so that its beginning stays the same for several turns."""
 GO_ON = "Go on."
 """What is said for a user who says nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What fits: ``context`` tokens for prompt and answer together, ``answer`` of them reserved.
-
-    ``history`` says how much of the transcript a model is shown. ``scale`` corrects the estimate of
-    tokens where a server has counted differently.
-    """
-
-    context: int
-    answer: int
-    history: Literal["whole", "last"] = "whole"
-    scale: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """The messages for one seat's next turn, and how many earlier turns they leave out."""
-
-    messages: tuple[Message, ...]
-    tokens: int
-    left_out: int = 0
-    stops: tuple[str, ...] = ()
-
-
-def debater_messages(
-    debate: Debate, turns: Sequence[Turn], debater: Debater, budget: Budget
-) -> View:
-    """The transcript as ``debater`` sees it: one system message, then strict alternation.
-
-    Own turns are the assistant's, everything between two of them is one user message. All but the
-    last message are the same bytes as in the seat's view one turn earlier, except when the oldest
-    rounds have to go. Raises ContextOverflow where not even the shortest view fits.
-    """
-    names = {seat: _name(one) for seat, one in cast(debate, turns).items()}
-    debate = seated(debate, turns)
-    chaired = is_chaired(debate, turns)
-    # A chat is remembered whole, also by tiny models: there the past is what is talked about.
-    history = budget.history if len(debate.debaters) > 1 else "whole"
-    short = budget.history == "last" and (chaired or len(debate.debaters) > 1)
-    system = Message("system", system_text(debate, debater, short, chaired))
-    shown = examples(debate, debater)
-    exchanges = _exchanges(debate, names, turns, debater, short)
-    if chaired and turns[table_at(turns)].text == SYNTHESIS:
-        shown = summing_up(debate, short)
-        exchanges[0] = replace(exchanges[0], cue=synthesis_cue(debate, short))
-    room = budget.context - budget.answer
-    for left_out, left in _shorter(exchanges, history, chaired):
-        messages = (system, *shown, *_messages(left))
-        tokens = estimate_tokens(messages, budget.scale)
-        if tokens <= room:
-            return View(
-                messages,
-                tokens,
-                0 if short else left_out,
-                stop_strings(debate, debater),
-            )
-    raise ContextOverflow(
-        f"{debater.model!r}: topic, stance and the last turns need about {tokens} tokens; "
-        f"{max(room, 0)} of its context of {budget.context} are free for them.",
-        "Shorten the topic or the instructions, or seat a model with a larger context.",
-        asked=tokens,
-        allowed=room,
-    )
-
-
-def estimate_tokens(messages: Sequence[Message], scale: float = 1.0) -> int:
-    """Tokens of a prompt, guessed from its letters: rather too many than too few."""
-    plain = sum(len(message.content) for message in messages)
-    wide = sum(1 for message in messages for sign in message.content if ord(sign) > 0x24F)
-    return int(scale * ((plain - wide) / 3.6 + wide)) + TOKENS_PER_MESSAGE * len(messages)
-
-
-# --- words ----------------------------------------------------------------------------------------
 
 
 def system_text(
@@ -112,10 +31,10 @@ def system_text(
         return f"{persona}{language}"
     if short:
         persona = persona.split(". ", 1)[0].rstrip(".") + "."
-        return f"You are {_name(debater)} in a debate. {persona} {HEARD_SHORT}{language}"
+        return f"You are {name_of(debater)} in a debate. {persona} {HEARD_SHORT}{language}"
     topic = as_heard(debate.topic)
     return (
-        f"You are {_name(debater)} in a debate against {_others(debate, debater)}. {persona} "
+        f"You are {name_of(debater)} in a debate against {_others(debate, debater)}. {persona} "
         f"The question is: {_ended(topic)} {stance_text(topic, debater.stance)} You "
         f"contradict the other side in every speech and never change sides. Each speech is two or "
         f"three short sentences with a reason that is new. {HEARD}{language}"
@@ -174,7 +93,7 @@ def cue_text(debate: Debate, debater: Debater, spoken: int, heard: bool, short: 
     language = "" if debate.language == "English" else f" Speak {as_heard(debate.language)}."
     others, topic = _others(debate, debater), as_heard(debate.topic)
     side = stance_text(topic, debater.stance)
-    return _cue(topic, _name(debater), side, task.format(others=others)) + language
+    return _cue(topic, name_of(debater), side, task.format(others=others)) + language
 
 
 _OPENING = "Tell us why in two short sentences."
@@ -197,9 +116,9 @@ def examples(debate: Debate, debater: Debater) -> list[Message]:
     known = stance in (*_PRO, *_CONTRA)
     side = stance_text(topic, stance if known else "shops should open")
     return [
-        Message("user", _cue(topic, _name(debater), side, _OPENING)),
+        Message("user", _cue(topic, name_of(debater), side, _OPENING)),
         Message("assistant", example.opening),
-        Message("user", f"[Guest]: {example.heard}\n\n{_cue(topic, _name(debater), side, task)}"),
+        Message("user", f"[Guest]: {example.heard}\n\n{_cue(topic, name_of(debater), side, task)}"),
         Message("assistant", example.answer),
     ]
 
@@ -308,18 +227,11 @@ def stance_text(topic: str, stance: str | None) -> str:
 
 Objection = Literal["nothing", "copy", "concession"]
 
-_REPROACHES: dict[Objection, str] = {
+REPROACHES: dict[Objection, str] = {
     "nothing": "Say it in plain sentences.",
     "copy": "That was said before. Say something entirely different.",
     "concession": "Do not give in, do not excuse yourself: contradict.",
 }
-
-
-def ask_again(view: View, objection: Objection) -> View:
-    """The same view with a word about why the first answer was not taken."""
-    *before, last = view.messages
-    again = Message(last.role, f"{last.content}\n{_REPROACHES[objection]}")
-    return replace(view, messages=(*before, again))
 
 
 _ALTERNATIVES = re.compile(r"\s+(?:or|vs\.?|versus)\s+", re.IGNORECASE)
@@ -348,105 +260,14 @@ def default_stances(topic: str, seats: int) -> tuple[str | None, ...]:
 def stop_strings(debate: Debate, debater: Debater) -> tuple[str, ...]:
     """Where a debater would begin to speak for another seat."""
     others = [other for other in debate.debaters if other.seat != debater.seat]
-    return tuple(f"\n[{_name(other)}]" for other in others)
-
-
-# --- the shape of a view --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Exchange:
-    """What a seat heard, the cue it was given and what it answered (None: it is to speak now)."""
-
-    heard: tuple[str, ...]
-    cue: str
-    answer: str | None
-
-
-def _exchanges(
-    debate: Debate, names: Mapping[str, str], turns: Sequence[Turn], debater: Debater, short: bool
-) -> list[_Exchange]:
-    if len(debate.debaters) == 1:
-        return _chat(debate, names, turns, debater)
-    own = [-1, *(i for i, turn in enumerate(turns) if turn.speaker == debater.seat), len(turns)]
-    exchanges = []
-    for spoken, (before, here) in enumerate(pairwise(own)):
-        heard = _heard(names, turns[before + 1 : here])
-        cue = cue_text(debate, debater, spoken, bool(heard) or spoken > 0, short)
-        exchanges.append(_Exchange(heard, cue, _answer(turns, here)))
-    return exchanges
-
-
-def _chat(
-    debate: Debate, names: Mapping[str, str], turns: Sequence[Turn], debater: Debater
-) -> list[_Exchange]:
-    """Of somebody who sits alone; a debate that others had before stands in front, as heard.
-
-    Whoever sat here before and answered, another persona, did so in this one's name.
-    """
-    since = table_at(turns) if is_chaired(debate, turns) else 0
-    past, turns = turns[:since], turns[since:]
-    own = [-1, *(i for i, turn in enumerate(turns) if not turn.from_user), len(turns)]
-    exchanges = []
-    for before, here in pairwise(own):
-        said = [turn.text for turn in turns[before + 1 : here] if turn.text.strip()]
-        cue = without_marks("\n\n".join(said)) or GO_ON
-        exchanges.append(_Exchange((), cue, _answer(turns, here)))
-    if past:
-        first, topic = exchanges[0], f"Question: {as_heard(debate.topic)}"
-        exchanges[0] = replace(first, heard=_heard(names, past), cue=f"{topic}\n{first.cue}")
-    return exchanges
-
-
-def _heard(names: Mapping[str, str], turns: Sequence[Turn]) -> tuple[str, ...]:
-    """What was said behind the topic, a line each."""
-    said = (turn for turn in turns if turn.parent_id is not None and turn.text.strip())
-    return tuple(_line(names, turn) for turn in said)
-
-
-def _answer(turns: Sequence[Turn], here: int) -> str | None:
-    return without_marks(turns[here].text.strip()) if here < len(turns) else None
-
-
-def _shorter(
-    exchanges: Sequence[_Exchange], history: Literal["whole", "last"], chaired: bool
-) -> Iterator[tuple[int, Sequence[_Exchange]]]:
-    """What may be shown, from most to least, and how many turns each leaves out: the oldest."""
-    for dropped in _drops(len(exchanges), history):
-        left_out = sum(len(exchange.heard) + 1 for exchange in exchanges[:dropped])
-        yield left_out, exchanges[dropped:]
-    first, *others = exchanges
-    if chaired and not others:
-        for dropped in range(BLOCK, len(first.heard), BLOCK):
-            yield dropped, [replace(first, heard=first.heard[dropped:])]
-
-
-def _line(names: Mapping[str, str], turn: Turn) -> str:
-    name = MODERATOR if turn.from_user else names.get(turn.speaker, "Guest")
-    return f"[{name}]: {as_heard(turn.text)}"
-
-
-def _messages(exchanges: Sequence[_Exchange]) -> list[Message]:
-    messages = []
-    for exchange in exchanges:
-        messages.append(Message("user", "\n\n".join((*exchange.heard, exchange.cue))))
-        if exchange.answer is not None:
-            messages.append(Message("assistant", exchange.answer or "…"))
-    return messages
-
-
-def _drops(exchanges: int, history: Literal["whole", "last"]) -> list[int]:
-    """How many of the oldest exchanges may be left out, in the order of trying."""
-    if history == "last":
-        return [exchanges - 1]
-    return sorted({*range(0, exchanges, BLOCK), *range(max(exchanges - BLOCK, 0), exchanges)})
+    return tuple(f"\n[{name_of(other)}]" for other in others)
 
 
 def _others(debate: Debate, debater: Debater) -> str:
-    return _listed([_name(other) for other in debate.debaters if other.seat != debater.seat])
+    return _listed([name_of(other) for other in debate.debaters if other.seat != debater.seat])
 
 
-def _name(debater: Debater) -> str:
+def name_of(debater: Debater) -> str:
     """A name that can stand in a tag."""
     return as_heard(debater.name).replace("[", "(").replace("]", ")")
 

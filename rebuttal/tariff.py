@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from rebuttal.catalog import Model
 from rebuttal.errors import ModelError, Unreachable
-from rebuttal.prompts import estimate_tokens
 from rebuttal.providers.base import MOST_TOKENS, Chunk, Message, Options
 from rebuttal.records import Usage
 from rebuttal.stores.base import Cost
+from rebuttal.views import estimate_tokens
 
 BILLION = 1_000_000_000
 _TEMPLATE = 16

@@ -54,6 +54,7 @@ FLOORS = {
     ),
     3: (
         "rebuttal.prompts",
+        "rebuttal.views",
         "rebuttal.dialogue",
         "rebuttal.speech",
         "rebuttal.broadcast",
@@ -108,7 +109,8 @@ NEIGHBOURS = {
     ("rebuttal.live_debates", "rebuttal.hall"),
     ("rebuttal.hall", "rebuttal.orchestrator"),
     ("rebuttal.metered", "rebuttal.budget"),
-    ("rebuttal.tariff", "rebuttal.prompts"),
+    ("rebuttal.tariff", "rebuttal.views"),
+    ("rebuttal.views", "rebuttal.prompts"),
     ("rebuttal.dialogue", "rebuttal.prompts"),
     ("rebuttal.intake", "rebuttal.wish"),
     ("rebuttal.wish", "rebuttal.seats"),

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rebuttal.errors import ContextOverflow
-from rebuttal.prompts import Budget, View, ask_again, debater_messages, default_stances, stance_text
+from rebuttal.prompts import default_stances, stance_text
 from rebuttal.providers.base import Message
 from rebuttal.records import USER, Debater, Persona
+from rebuttal.views import Budget, View, ask_again, debater_messages
 from tests.debates import debate, debater, turns
 
 EXAMPLES = 2

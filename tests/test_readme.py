@@ -217,7 +217,12 @@ def test_what_a_page_links_to_is_there(page: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "given"),
-    [(Endpoint, {"name"}), (Model, {"label", "listed", "others"}), (Weights, set()), (Persona, {"key"})],
+    [
+        (Endpoint, {"name"}),
+        (Model, {"label", "listed", "others"}),
+        (Weights, set()),
+        (Persona, {"key"}),
+    ],
 )
 def test_every_field_of_the_files_is_explained(kind: type[Record], given: set[str]) -> None:
     explained = set(re.findall(r"`(\w+)`", (HOME / "docs" / "catalog.md").read_text("utf-8")))
