@@ -184,7 +184,7 @@ def test_with_owners_off_the_same_requests_read_it(tmp_path: Path) -> None:
         ({"method": "POST", "url": "/debates", "json": {}}, 422, "invalid-input"),
         ({"method": "POST", "url": "/debates", "json": {"x": "y" * 300_000}}, 413, "too-large"),
         ({"method": "GET", "url": "/debates?limit=0"}, 422, "invalid-input"),
-        ({"method": "GET", "url": "/debates?cursor=nonsense"}, 400, "invalid-input"),
+        ({"method": "GET", "url": "/debates?cursor=nonsense"}, 422, "invalid-input"),
         ({"method": "GET", "url": "/debates", "headers": {"host": "evil.example"}}, 421, None),
     ],
 )
@@ -206,6 +206,15 @@ def test_what_is_no_json_is_said_to_be_none(house: House, body: bytes) -> None:
         check(answer, 400, "not-json")
     else:
         check(answer, 422, "invalid-input")
+
+
+@pytest.mark.parametrize("depth", [300, 450, 600, 900])
+def test_what_is_nested_is_refused_in_words(house: House, depth: int) -> None:
+    nested = "[" * depth + "]" * depth
+    for path, field in (("/debates", "seats"), ("/chat", "message"), ("/generate", "prompt")):
+        content = f'{{"{field}": {nested}}}'
+        answer = house.callers["ann"].web.post(path, content=content, headers=JSON)
+        assert answer.status_code in (400, 422)
 
 
 def test_limits_say_when_to_come_again(tmp_path: Path) -> None:
