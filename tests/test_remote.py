@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import logging
 import re
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -390,6 +391,51 @@ async def test_what_is_no_rebuttal_is_told_apart(fault: str) -> None:
     assert len(asked) == 1
     assert b"authorization: Bearer rebuttal-secret" in asked[0]
     assert "rebuttal-secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "line", [b"x" * 2**20, b"data: " + b"x" * 2**20 + b"\n", b": x\r\n" * 2**18]
+)
+async def test_an_event_without_end_fills_no_memory(line: bytes) -> None:
+    sent = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
+        with suppress(ConnectionError):
+            while sent < 100:
+                writer.write(line)
+                await writer.drain()
+                sent += 1
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with RemoteApp(f"http://127.0.0.1:{port}") as remote:
+            with pytest.raises(BrokenAnswer, match="without end"):
+                async for _ in remote.watch("x"):
+                    pass
+    assert sent < 40
+
+
+async def test_what_is_packed_is_not_unpacked() -> None:
+    packed = gzip.compress(gzip.compress(b"[" + bytes(2**24)))
+    asked: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        head = f"content-encoding: gzip, gzip\r\ncontent-length: {len(packed)}"
+        writer.write(f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n".encode() + packed)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with RemoteApp(f"http://127.0.0.1:{port}") as remote:
+            with pytest.raises(BrokenAnswer, match="packed"):
+                await remote.models()
+    assert b"accept-encoding: identity" in asked[0].lower()
 
 
 async def test_a_start_whose_answer_was_lost_is_sent_once_more_under_its_key() -> None:

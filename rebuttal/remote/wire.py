@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpx
 from httpx_sse import EventSource, ServerSentEvent, SSEError
@@ -24,7 +24,14 @@ CONNECT, READ, WRITE = 10.0, 60.0, 30.0
 MOST_BYTES = 256 * 2**20
 """Of one answer; a debate may be long."""
 
+MOST_OF_EVENT = 4 * 2**20
+"""Characters of one event; a turn may be long."""
+PLAIN = {"accept-encoding": "identity"}
+"""A few packed bytes could unpack to any number before anybody counts them."""
+
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+_EVENT_ENDS = re.compile(r"\r\r|\n\n|\n\r\n|\r\n\r")
 
 T = TypeVar("T")
 Query = Mapping[str, str | int | bool | None]
@@ -38,7 +45,7 @@ class Wire:
 
     def __init__(self, address: Address, token: str = "") -> None:
         self.base = address.base
-        headers = {"user-agent": "rebuttal", "accept": "application/json"}
+        headers = {"user-agent": "rebuttal", "accept": "application/json", **PLAIN}
         if token:
             headers["authorization"] = f"Bearer {token}"
         self._client = httpx.AsyncClient(
@@ -93,8 +100,9 @@ class Wire:
 
 async def told(answer: httpx.Response) -> AsyncGenerator[ServerSentEvent, None]:
     """Server-sent events as they come. One that says ``error`` is raised as what it tells of."""
+    bounded = cast(httpx.Response, _Bounded(answer))
     try:
-        async with aclosing(EventSource(answer).aiter_sse()) as events:
+        async with aclosing(EventSource(bounded).aiter_sse()) as events:
             async for event in events:
                 if event.event == "error":
                     raise problem(0, event.data.encode())
@@ -102,6 +110,24 @@ async def told(answer: httpx.Response) -> AsyncGenerator[ServerSentEvent, None]:
                     yield event
     except SSEError:
         raise foreign(answer.headers.get("content-type", "no event stream")) from None
+
+
+class _Bounded:
+    """What is read of an answer, as long as each event in it ends."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self._answer = answer
+        self.headers = answer.headers
+
+    async def aiter_text(self) -> AsyncGenerator[str, None]:
+        """Raises BrokenAnswer."""
+        size, before = 0, ""
+        async for text in self._answer.aiter_text():
+            ends = _EVENT_ENDS.search(before + text)
+            size, before = (0 if ends else size) + len(text), text[-3:]
+            if size > MOST_OF_EVENT:
+                raise foreign("an event without end")
+            yield text
 
 
 def path_of(debate_id: str, *rest: str) -> str:
@@ -147,7 +173,9 @@ def _reason(error: httpx.ConnectError) -> str:
 
 
 async def _check(answer: httpx.Response) -> None:
-    """Raise the error that a refusal stands for."""
+    """Raise the error that a refusal stands for, and for what would have to be unpacked."""
+    if answer.headers.get("content-encoding", "identity") != "identity":
+        raise foreign("it is packed")
     if answer.is_success:
         return
     if answer.is_redirect:
