@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from rebuttal.app import DebateApp
 from rebuttal.settings import load_settings
+from rebuttal.web.api.live import MOST
 from rebuttal.web.asgi import Receive, Scope, Send
 from rebuttal.web.connections import Door
 from rebuttal.web.streams import impatient
@@ -23,6 +25,10 @@ from tests.listening import ANN, SEATS, Listener, Program, calling, served, toke
 from tests.served import Served, serving
 from tests.test_guard_bodies import server
 
+SHAKE = {
+    **{"upgrade": "websocket", "connection": "Upgrade", "sec-websocket-version": "13"},
+    "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
 START = {"do": "start", "topic": "Should cats vote?", "seats": SEATS, "rounds": 1}
 
 
@@ -251,6 +257,62 @@ async def test_messages_count_as_requests_and_a_revoked_token_hears_no_more(
                 pass
 
 
+async def test_a_revoked_token_does_nothing_more_over_a_line_that_is_open(tmp_path: Path) -> None:
+    secret = await asyncio.to_thread(token, tmp_path, ANN)
+    headers = {"authorization": f"Bearer {secret}"}
+    with served(tmp_path, "profile=public") as public:
+        async with opened(public.address, additional_headers=headers) as socket:
+            await socket.send(do="dance")
+            assert (await socket.until("error"))["error"]["status"] == 400
+            await asyncio.to_thread(revoke_all, tmp_path)
+            await socket.send(**START)
+            assert (await socket.until("error"))["error"]["status"] == 401
+            with pytest.raises(ConnectionClosed):
+                await socket.until("done")
+
+
+async def test_debates_that_are_heard_no_more_take_no_room(program: Program) -> None:
+    async with opened(program.address) as socket:
+        for _ in range(MOST + 2):
+            debate = await asyncio.to_thread(program.begin)
+            await socket.send(do="watch", debate=debate)
+            await socket.until("debate_finished")
+            await asyncio.to_thread(program.web.delete, f"/debates/{debate}")
+            assert (await socket.until("error"))["error"]["status"] == 404
+
+
+@pytest.mark.parametrize("frame", [b"\x89\xfd" + bytes(129), b"\x00\x80" + bytes(4)])
+async def test_frames_without_end_end_the_line_and_hold_up_nobody(
+    there: Served, program: Program, frame: bytes
+) -> None:
+    async with Intruder(there.address) as client:
+        reader, writer = await client.connect()
+        writer.write(client.request("GET", "/api/v1/live", headers=SHAKE))
+        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"\x01\x80" + bytes(4))
+        with pytest.raises(ConnectionError):
+            await pour(writer, frame * 3000)
+    began = time.monotonic()
+    await asyncio.to_thread(program.get, "/health")
+    assert time.monotonic() - began < 1
+
+
+async def pour(writer: asyncio.StreamWriter, frames: bytes) -> None:
+    """For as long as anybody takes it, which should not be long."""
+    async with asyncio.timeout(10):
+        while True:
+            writer.write(frames)
+            await writer.drain()
+
+
+async def test_what_is_no_text_is_answered_and_not_logged(there: Served) -> None:
+    async with opened(there.address) as socket:
+        await socket.line.send(b"\xff\xff", text=True)
+        assert (await socket.until("error"))["error"]["status"] == 400
+        await socket.send(**START)
+        await socket.until("done")
+
+
 def revoke_all(folder: Path) -> None:
     """Beside the server, as the terminal does."""
 
@@ -279,13 +341,11 @@ async def test_a_line_that_nobody_reads_is_cut(tmp_path: Path) -> None:
 
     loop = asyncio.get_running_loop()
     door = Door(None)
-    shake = {"upgrade": "websocket", "connection": "Upgrade", "sec-websocket-version": "13"}
-    key = {"sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="}
     with server(endless, door) as address:
         async with Intruder(address) as client:
             _, writer = await client.connect()
             writer.transport.pause_reading()  # type: ignore[attr-defined]
-            writer.write(client.request("GET", "/", headers={**shake, **key}))
+            writer.write(client.request("GET", "/", headers=SHAKE))
             await asyncio.wait_for(gone.wait(), 8)
             while door._all:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)

@@ -37,6 +37,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield there
 
 
+def nested(depth: int) -> list[object]:
+    """A list in a list in a list."""
+    return [] if not depth else [nested(depth - 1)]
+
+
 def _with(model: str) -> dict[str, object]:
     return {**PANEL, "seats": [{"persona": "cynic", "model": model}]}
 
@@ -241,6 +246,7 @@ def said(text: object, role: str = "user") -> list[dict[str, object]]:
         ({"n": 2}, 400, "n", "One answer a request"),
         ({"tool_choice": "required"}, 400, "tool_choice", "No tools are called here"),
         ({"response_format": {"type": "json_object"}}, 400, "response_format", "json_object"),
+        ({"response_format": {"type": nested(400)}}, 400, "response_format.type", "string"),
         ({"logprobs": True}, 400, "logprobs", "Leave out logprobs"),
         ({"messages": said("4", "king")}, 400, "messages.0.role", "Known: system"),
         (

@@ -17,6 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rebuttal.web.asgi import Receive, Scope, Send
 from rebuttal.web.peers import network_of
+from rebuttal.web.rates import Rate
 from rebuttal.web.streams import ABORT, STALLED
 
 BEGINS_WITHIN = 20.0
@@ -25,6 +26,10 @@ SEND_BUFFER = 256 * 1024
 """Bytes that the operating system keeps for a client that does not read."""
 
 MESSAGE = 256 * 1024
+FRAMES = 6000
+"""A minute, of one socket: reading one takes more time than sending it."""
+AT_ONCE = 4096
+"""Bytes that are looked through before anything else may notice that it is enough."""
 MOST = 8000
 """Connections at once, where the system has as many files for us."""
 SPARE_FILES = 200
@@ -127,6 +132,7 @@ def _socket_class(door: Door) -> type[asyncio.Protocol]:
 
         def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, **named)
+            self._read = Rate(FRAMES)
             inner = self.app
 
             async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -135,12 +141,41 @@ def _socket_class(door: Door) -> type[asyncio.Protocol]:
 
             self.app = app
 
+        def data_received(self, data: bytes) -> None:
+            for start in range(0, len(data), AT_ONCE):
+                if self.transport.is_closing() or (start and self.conn.parser_exc):
+                    return
+                super().data_received(data[start : start + AT_ONCE])
+
+        def handle_events(self) -> None:
+            events = self.conn.events_received()
+            self._read.take("", len(events))
+            if self._read.spent("") > FRAMES:
+                self.transport.abort()
+                return
+            self.conn.events.extend(events)
+            super().handle_events()
+
+        def send_receive_event_to_app(self) -> None:
+            # What is no UTF-8 goes on as bytes: the server would fill its log with each.
+            if self.curr_msg_data_type == "text" and not _is_text(b"".join(self.frames)):
+                self.curr_msg_data_type = "bytes"
+            super().send_receive_event_to_app()
+
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
             if self.guest is not None:
                 door.leave(self.guest)
 
     return Socket
+
+
+def _is_text(message: bytes) -> bool:
+    try:
+        message.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _bound(plain: socket.socket) -> None:

@@ -82,12 +82,16 @@ async def told(
 
 def still(app: DebateApp, debate_id: str, connection: HTTPConnection) -> Still:
     """Raises where the debate is gone meanwhile, or who listens may do so no more."""
-    who = connection.scope["rebuttal.visitor"]
-    again: Callable[[], Awaitable[Visitor | None]] | None = connection.scope.get("rebuttal.again")
 
     async def check() -> None:
-        if again is not None and await again() != who:
-            raise NotAllowed("You may hear this no longer.", "Ask again with a token that works.")
-        await app.state(debate_id, visitor=who)
+        await admitted(connection)
+        await app.state(debate_id, visitor=connection.scope["rebuttal.visitor"])
 
     return check
+
+
+async def admitted(connection: HTTPConnection) -> None:
+    """Raises where whoever came may be here no more: tokens are revoked, and end."""
+    again: Callable[[], Awaitable[Visitor | None]] | None = connection.scope.get("rebuttal.again")
+    if again is not None and await again() != connection.scope["rebuttal.visitor"]:
+        raise NotAllowed("You may hear this no longer.", "Ask again with a token that works.")

@@ -17,7 +17,7 @@ from rebuttal.app import DebateApp
 from rebuttal.errors import Busy, InvalidInput, RebuttalError
 from rebuttal.records import Id, Power, Visitor
 from rebuttal.web.api.caller import checked
-from rebuttal.web.api.events import LOOK_EVERY, still
+from rebuttal.web.api.events import LOOK_EVERY, admitted, still
 from rebuttal.web.api.position import Follower, Position
 from rebuttal.web.api.schemas import Asked, Begin, Keys, Text
 from rebuttal.web.asgi import Refused
@@ -108,6 +108,8 @@ class Line:
         """Until it is closed."""
         try:
             while (message := await self._socket.receive())["type"] != "websocket.disconnect":
+                if not await self._is_admitted():
+                    return
                 await self._take(message.get("text"))
         except (WebSocketDisconnect, RuntimeError, OSError) as gone:
             log.debug("a socket has gone: %s", gone)
@@ -116,6 +118,16 @@ class Line:
                 task.cancel()
             if self._heard:
                 await asyncio.wait(self._heard.values())
+
+    async def _is_admitted(self) -> bool:
+        """Whether what they came with still opens anything; else the line ends."""
+        try:
+            await admitted(self._socket)
+        except RebuttalError as error:
+            await self._tell({"error": problem_of(error).value})
+            await self._socket.close(1008)
+            return False
+        return True
 
     async def _take(self, text: str | None) -> None:
         """Do what one message asks, and say what became of it."""
@@ -172,6 +184,7 @@ class Line:
         return debate_id
 
     def _check_room(self) -> None:
+        self._heard = {key: task for key, task in self._heard.items() if not task.done()}
         if len(self._heard) >= MOST:
             raise Busy(f"{MOST} debates are heard over this connection.", "Unwatch one.", 0)
 

@@ -45,6 +45,10 @@ class _StreamOptions(BaseModel):
     include_usage: bool = False
 
 
+class _Format(BaseModel):
+    type: Annotated[str, Field(max_length=100)] = "text"
+
+
 class Wish(BaseModel):
     """What is not named here is taken and changes nothing, as in ``user`` or ``metadata``."""
 
@@ -66,7 +70,7 @@ class Wish(BaseModel):
     n: Count | None = None
     tool_choice: Any = None
     function_call: Any = None
-    response_format: dict[str, Any] | None = None
+    response_format: _Format | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = None
     logit_bias: dict[str, Any] | None = None
@@ -113,7 +117,7 @@ def read_wish(body: bytes) -> Wish:
 
 def _check(wish: Wish) -> None:
     """Raises Unsupported for what an answer would not be what was asked for without."""
-    format = (wish.response_format or {}).get("type", "text")
+    format = wish.response_format.type if wish.response_format else "text"
     refused = (
         ("n", (wish.n or 1) > 1, "One answer a request is given here."),
         ("tool_choice", wish.tool_choice not in NO_TOOL, "No tools are called here."),
@@ -147,7 +151,9 @@ def _message(number: int, said: _Said) -> Message:
 def _malformed(error: ValidationError) -> Unsupported:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     # Of a union pydantic also names the form that did not fit.
-    known = {name for kind in (Wish, _Said, _Part, _StreamOptions) for name in kind.model_fields}
+    known = {
+        name for kind in (Wish, _Said, _Part, _StreamOptions, _Format) for name in kind.model_fields
+    }
     where = [str(part) for part in first["loc"] if part in known or isinstance(part, int)]
     param = ".".join(where)
     code = "missing_required_parameter" if first["type"] == "missing" else "invalid_value"
