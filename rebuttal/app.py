@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 
-from rebuttal.access import Access
-from rebuttal.budget import Budget, Report
+from rebuttal.budget import Report
 from rebuttal.catalog import Catalog, load_catalog
 from rebuttal.completions import Completions
 from rebuttal.errors import CatalogError, NotFound, StoreError
 from rebuttal.events import DebateEvent
 from rebuttal.export import ExportFormat as ExportFormat
 from rebuttal.files import Files
-from rebuttal.hall import Hall
 from rebuttal.history import History
 from rebuttal.line import Pair, side_by_side
 from rebuttal.links import Links
-from rebuttal.live import LiveDebate
-from rebuttal.live_debates import LiveDebates
-from rebuttal.models import Models
-from rebuttal.opening import keeps_elsewhere, open_bus, open_store
+from rebuttal.opening import keeps_elsewhere
 from rebuttal.orders import (
     Branch,
     Choose,
@@ -35,9 +30,7 @@ from rebuttal.orders import (
     Say,
     Stop,
 )
-from rebuttal.own_keys import OwnKeys
 from rebuttal.panels import Panels
-from rebuttal.places import Places
 from rebuttal.providers.base import ChatModel, Progress
 from rebuttal.records import (
     OPERATOR,
@@ -52,13 +45,11 @@ from rebuttal.records import (
     Visitor,
     new_id,
 )
-from rebuttal.rights import Rights
 from rebuttal.settings import Settings
-from rebuttal.speakers import Speakers
-from rebuttal.starts import Starts
-from rebuttal.stores.base import DebateStore, no_debate
+from rebuttal.stores.base import DebateStore
 from rebuttal.tokens import Tokens
 from rebuttal.wish import Again, Wish, check_number, checked_text
+from rebuttal.works import Works
 
 log = logging.getLogger(__name__)
 
@@ -85,49 +76,19 @@ class DebateApp:
         self.settings = settings
         self.catalog_problem = ""
         """Why the last reload was refused, or empty. The last good catalog stays in force."""
-        self._models = Models(
-            settings, load_catalog(settings.models, settings.personas), chat_models
-        )
-        self._store = store
-        self._live: LiveDebates | None = None
-        self._bus = open_bus(settings)
-        self._opening = asyncio.Lock()
-        self._rights = Rights(settings, lambda: self.catalog)
-        self._own_keys = OwnKeys()
-        self._budget = Budget(settings, lambda: self._kept.ledger)
-        self._speakers = Speakers(settings, self._models, self._budget, self._own_keys)
-        self._places = Places(settings)
-        self._starts = Starts(
-            settings,
-            self._models,
-            self._rights,
-            self._speakers,
-            self._budget,
-            self._places,
-            self._own_keys,
-            self._both,
-        )
-        self._access = Access(
-            settings,
-            self._rights,
-            self._opened_store,
-            self._open,
-            self._budget.charge,
-            self._budget.charged,
-            lambda: self._live.running if self._live else frozenset(),
-            self._forget,
-        )
-        self.history = History(self._access, lambda: self.catalog)
+        self._works = works = Works(settings, store, chat_models)
+        access = works.access
+        self.history = History(access, lambda: self.catalog)
         """Debates that are kept: found, named, deleted, counted."""
-        self.links = Links(self._access)
+        self.links = Links(access)
         """Read-only links to debates, and histories that an address opens."""
-        self.files = Files(self._access)
+        self.files = Files(access)
         """Whole histories as a zip, and what comes in as a file."""
-        self.tokens = Tokens(self._access)
+        self.tokens = Tokens(access)
         """Tokens for programs."""
-        self.panels = Panels(self._access, self, self._speakers)
+        self.panels = Panels(access, self, works.speakers)
         """Tables that are kept under a name."""
-        self.completions = Completions(self._speakers, self._opened_hall, self._rights)
+        self.completions = Completions(works.speakers, works.opened_hall, works.rights)
         """Answers outside of any debate."""
 
     async def __aenter__(self) -> DebateApp:
@@ -139,7 +100,7 @@ class DebateApp:
     @property
     def catalog(self) -> Catalog:
         """Endpoints, models and personas now in force."""
-        return self._models.catalog
+        return self._works.models.catalog
 
     @property
     def keeps_elsewhere(self) -> bool:
@@ -149,12 +110,12 @@ class DebateApp:
     @property
     def storage_problem(self) -> str:
         """What visitors have to know about how debates are kept now, in a sentence; or empty."""
-        return self._store.problem if self._store else ""
+        return self._works.store.problem if self._works.store else ""
 
     @property
     def is_degraded(self) -> bool:
         """Whether it works, and not as it should."""
-        return bool(self.storage_problem or self._bus.problem)
+        return bool(self.storage_problem or self._works.bus.problem)
 
     # --- debates ----------------------------------------------------------------------------------
 
@@ -184,7 +145,7 @@ class DebateApp:
         """
         own, note = dict(keys or {}), context.strip()
         wish = Wish(topic, tuple(seats), rounds, language, seed, own, note, run, under or new_id())
-        return await self._starts.start(wish, request, visitor)
+        return await self._works.starts.start(wish, request, visitor)
 
     async def say(
         self, debate_id: str, text: str, rounds: int = 0, *, visitor: Visitor = OPERATOR
@@ -195,17 +156,17 @@ class DebateApp:
         """
         text = checked_text(text, "note") if text.strip() or not rounds else ""
         check_number(rounds, "rounds", 0, self.settings.max_rounds)
-        async with self._open(debate_id, visitor) as live:
+        async with self._works.open(debate_id, visitor) as live:
             await live.do(Say(note=Note(text=text, rounds=rounds), visitor=visitor))
 
     async def stop(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> None:
         """Cut the turn in progress, keep what was said, and wait for resume."""
-        async with self._open(debate_id, visitor) as live:
+        async with self._works.open(debate_id, visitor) as live:
             await live.do(Stop())
 
     async def pause(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> None:
         """Let the present turn end, then wait for resume."""
-        async with self._open(debate_id, visitor) as live:
+        async with self._works.open(debate_id, visitor) as live:
             await live.do(Pause())
 
     async def resume(
@@ -219,10 +180,10 @@ class DebateApp:
 
         ``keys`` brings a visitor's own keys again, for endpoints that the debate began with.
         """
-        async with self._open(debate_id, visitor) as live:
+        async with self._works.open(debate_id, visitor) as live:
             if keys:
-                self._rights.check_keys(visitor, keys, live.debate.own_keys)
-                self._own_keys.keep(debate_id, keys)
+                self._works.rights.check_keys(visitor, keys, live.debate.own_keys)
+                self._works.own_keys.keep(debate_id, keys)
             await live.do(Resume(visitor=visitor))
 
     async def watch(
@@ -242,51 +203,51 @@ class DebateApp:
         Raises NotFound.
         """
         async with (
-            self._open_to_read(debate_id, visitor) as live,
+            self._works.open_to_read(debate_id, visitor) as live,
             aclosing(live.watch(after, reads=bool(visitor.reads), again=again)) as batches,
         ):
             async for batch in batches:
-                yield [self._rights.event(visitor, event) for event in batch]
+                yield [self._works.rights.event(visitor, event) for event in batch]
 
     async def watchers(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> int:
         """How many watch it through this process, readers of links included. Raises NotFound."""
-        async with self._open(debate_id, visitor) as live:
+        async with self._works.open(debate_id, visitor) as live:
             return live.audience
 
     async def look_in(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> None:
         """Watch it for a moment: who asks again and again keeps it running. Raises NotFound."""
-        async with self._open_to_read(debate_id, visitor) as live:
+        async with self._works.open_to_read(debate_id, visitor) as live:
             if not visitor.reads:
                 live.look_in()
 
     async def debate(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> Debate:
         """The debate with those who sit at its table now. Raises NotFound."""
-        async with self._open_to_read(debate_id, visitor) as live:
-            return self._rights.debate(visitor, live.table)
+        async with self._works.open_to_read(debate_id, visitor) as live:
+            return self._works.rights.debate(visitor, live.table)
 
     async def origin(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> Debate:
         """The debate with those who sat at its table when it began. Raises NotFound."""
-        async with self._open_to_read(debate_id, visitor) as live:
-            return self._rights.debate(visitor, live.debate)
+        async with self._works.open_to_read(debate_id, visitor) as live:
+            return self._works.rights.debate(visitor, live.debate)
 
     async def state(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> DebateState:
         """Whether it runs, waits, was interrupted, or is finished."""
-        async with self._open_to_read(debate_id, visitor) as live:
+        async with self._works.open_to_read(debate_id, visitor) as live:
             return live.state
 
     async def transcript(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> tuple[Turn, ...]:
         """The main line: user's and debaters' turns from the topic to the tip."""
-        async with self._open_to_read(debate_id, visitor) as live:
+        async with self._works.open_to_read(debate_id, visitor) as live:
             return live.turns
 
     async def debates(self, limit: int = 50, *, visitor: Visitor = OPERATOR) -> list[Debate]:
         """The visitor's, as the history has them; the operator sees everybody's."""
-        await self._ready()
+        await self._works.ready()
         if visitor.reads:
             return []
         owner = None if visitor.operator else visitor.owner
         most = limit if visitor.operator else min(limit, MOST_LISTED)
-        page = await self._kept.search(owner, Search(), limit=most)
+        page = await self._works.kept.search(owner, Search(), limit=most)
         return [found.debate for found in page.found]
 
     async def export(
@@ -299,8 +260,8 @@ class DebateApp:
 
     async def tree(self, debate_id: str, *, visitor: Visitor = OPERATOR) -> tuple[Turn, ...]:
         """Every turn on every branch, each behind its parent; ``line`` has walks through them."""
-        async with self._open(debate_id, visitor):
-            return await self._kept.get_tree(debate_id)
+        async with self._works.open(debate_id, visitor):
+            return await self._works.kept.get_tree(debate_id)
 
     async def regenerate(
         self, debate_id: str, turn_id: str | None = None, *, visitor: Visitor = OPERATOR
@@ -310,7 +271,7 @@ class DebateApp:
         The turn and what followed it stay on a side branch. Like all that changes the main line
         this raises InvalidInput while a turn is being spoken, and NotFound for an unknown turn.
         """
-        async with self._open(debate_id, visitor) as live:
+        async with self._works.open(debate_id, visitor) as live:
             await live.do(Regenerate(visitor=visitor, turn_id=turn_id))
 
     async def branch(
@@ -332,10 +293,10 @@ class DebateApp:
         if text.strip():
             text = checked_text(text, "note")
         check_number(rounds or 0, "rounds", 0, self.settings.max_rounds)
-        async with self._open(debate_id, visitor) as live:
+        async with self._works.open(debate_id, visitor) as live:
             table = None
             if seats:
-                table = await self._starts.changed_table(live, after, seats, visitor)
+                table = await self._works.starts.changed_table(live, after, seats, visitor)
             branch = Branch(
                 visitor=visitor, after=after, text=text.strip(), rounds=rounds, table=table
             )
@@ -349,17 +310,17 @@ class DebateApp:
         What was said stays on a side branch; the new turn is marked by ``edited_from``.
         """
         text = checked_text(text, "turn", self.settings.max_turn_chars)
-        async with self._open(debate_id, visitor) as live:
+        async with self._works.open(debate_id, visitor) as live:
             await live.do(Edit(visitor=visitor, turn_id=turn_id, text=text))
 
     async def choose(self, debate_id: str, turn_id: str, *, visitor: Visitor = OPERATOR) -> None:
         """Make the line through that turn, to the newest end behind it, the main line."""
-        async with self._open(debate_id, visitor) as live:
+        async with self._works.open(debate_id, visitor) as live:
             await live.do(Choose(turn_id=turn_id))
 
     async def prune(self, debate_id: str, turn_id: str, *, visitor: Visitor = OPERATOR) -> None:
         """Forget a turn and all that follow it; the past that other branches share stays."""
-        async with self._open(debate_id, visitor) as live:
+        async with self._works.open(debate_id, visitor) as live:
             await live.do(Prune(turn_id=turn_id))
 
     async def rerun(
@@ -380,9 +341,9 @@ class DebateApp:
         model's name stands for other weights now. Returns the new id; raises like ``start``.
         """
         again = Again(topic, rounds, language, seed, dict(seats or {}), dict(keys or {}))
-        async with self._open(debate_id, visitor) as live:
+        async with self._works.open(debate_id, visitor) as live:
             old = live.debate
-        return await self._starts.again(again, old, visitor)
+        return await self._works.starts.again(again, old, visitor)
 
     async def compare(
         self, first_id: str, second_id: str, *, visitor: Visitor = OPERATOR
@@ -395,60 +356,60 @@ class DebateApp:
 
     async def halt(self, reason: str = "", *, visitor: Visitor = OPERATOR) -> None:
         """Refuse new debates and cut those that run, in every process on this database."""
-        self._rights.check_operator(visitor)
-        await self._ready()
-        await self._kept.ledger.halt(checked_text(reason, "reason", 500) if reason else "")
+        self._works.rights.check_operator(visitor)
+        await self._works.ready()
+        await self._works.kept.ledger.halt(checked_text(reason, "reason", 500) if reason else "")
 
     async def go_on(self, *, visitor: Visitor = OPERATOR) -> None:
         """Take the halt back; debates wait for Resume."""
-        self._rights.check_operator(visitor)
-        await self._ready()
-        await self._kept.ledger.go_on()
+        self._works.rights.check_operator(visitor)
+        await self._works.ready()
+        await self._works.kept.ledger.go_on()
 
     async def budget(self, *, visitor: Visitor = OPERATOR) -> Report:
         """What is spent today, and whether the halt stands."""
-        self._rights.check_operator(visitor)
-        await self._ready()
-        return await self._budget.report()
+        self._works.rights.check_operator(visitor)
+        await self._works.ready()
+        return await self._works.budget.report()
 
     # --- models -----------------------------------------------------------------------------------
 
     async def models(self, *, visitor: Visitor = OPERATOR) -> tuple[ModelState, ...]:
         """Models of the catalog, and those that reachable servers report beyond it."""
-        return self._rights.models(visitor, await self._models.states())
+        return self._works.rights.models(visitor, await self._works.models.states())
 
     async def endpoints(self, *, visitor: Visitor = OPERATOR) -> tuple[EndpointState, ...]:
         """The endpoints of the catalog and whether they answer."""
-        return self._rights.endpoints(visitor, await self._models.endpoint_states())
+        return self._works.rights.endpoints(visitor, await self._works.models.endpoint_states())
 
     def pull(self, label: str, *, visitor: Visitor = OPERATOR) -> AsyncGenerator[Progress, None]:
         """Fetch a model's weights: into the cache, or by the Ollama server it lives on."""
-        self._rights.check_manages(visitor)
-        return self._models.pull(label)
+        self._works.rights.check_manages(visitor)
+        return self._works.models.pull(label)
 
     async def unload(self, label: str, *, visitor: Visitor = OPERATOR) -> None:
         """Free the memory a model holds."""
-        self._rights.check_manages(visitor)
-        await self._models.unload(label)
+        self._works.rights.check_manages(visitor)
+        await self._works.models.unload(label)
 
     def load(self, label: str, *, visitor: Visitor = OPERATOR) -> AsyncGenerator[Progress, None]:
         """Have a model in memory before anybody asks it, and say how far that is."""
-        self._rights.check_manages(visitor)
-        return self._models.load(label)
+        self._works.rights.check_manages(visitor)
+        return self._works.models.load(label)
 
     async def model_info(self, label: str, *, visitor: Visitor = OPERATOR) -> ModelInfo:
         """What a model takes where it is served. Raises NotFound."""
-        shown = self._rights.models(visitor, (await self._models.state(label),))
+        shown = self._works.rights.models(visitor, (await self._works.models.state(label),))
         if not shown:
             raise NotFound(f"no model is called {label!r}")
-        return await self._models.info(shown[0])
+        return await self._works.models.info(shown[0])
 
     def reload_catalog(self, *, visitor: Visitor = OPERATOR) -> Catalog:
         """Read models.yaml and personas/ again. Raises CatalogError; the old catalog stays.
 
         Visitors' own keys for an endpoint that has another address now are forgotten.
         """
-        self._rights.check_manages(visitor)
+        self._works.rights.check_manages(visitor)
         try:
             catalog = load_catalog(self.settings.models, self.settings.personas)
         except CatalogError as error:
@@ -456,8 +417,8 @@ class DebateApp:
             raise
         before = {name: endpoint.address for name, endpoint in self.catalog.endpoints.items()}
         here = {name: endpoint.address for name, endpoint in catalog.endpoints.items()}
-        self._own_keys.withdraw({name for name in before if here.get(name) != before[name]})
-        self._models.catalog = catalog
+        self._works.own_keys.withdraw({name for name in before if here.get(name) != before[name]})
+        self._works.models.catalog = catalog
         self.catalog_problem = ""
         return self.catalog
 
@@ -466,10 +427,10 @@ class DebateApp:
 
         Returns when that has begun, which takes a store that can be opened.
         """
-        self._bus.stand_by()
+        self._works.bus.stand_by()
         while True:
             try:
-                await self._ready()
+                await self._works.ready()
             except StoreError as error:
                 log.warning("debates of other processes are not taken over: %s", error)
                 await asyncio.sleep(STAND_BY_AGAIN)
@@ -478,62 +439,7 @@ class DebateApp:
 
     async def close(self) -> None:
         """Stop every debate, unload every model, close the store."""
-        if self._live:
-            await self._live.close()
+        if self._works.live:
+            await self._works.live.close()
         await self.completions.close()
-        await self._bus.close()
-        self._own_keys.close()
-        await self._models.close()
-        if self._store:
-            await self._store.close()
-
-    # --- inside -----------------------------------------------------------------------------------
-
-    @property
-    def _kept(self) -> DebateStore:
-        assert self._store is not None
-        return self._store
-
-    async def _ready(self) -> LiveDebates:
-        """The live debates; the store is opened when it is first needed."""
-        async with self._opening:
-            if self._store is None:
-                self._store = await asyncio.to_thread(open_store, self.settings)
-            if self._live is None:
-                self._live = LiveDebates(self._hall)
-                await self._bus.join(self._live)
-            return self._live
-
-    async def _opened_store(self) -> DebateStore:
-        await self._ready()
-        return self._kept
-
-    async def _both(self) -> tuple[DebateStore, LiveDebates]:
-        lives = await self._ready()
-        return self._kept, lives
-
-    async def _opened_hall(self) -> Hall:
-        await self._ready()
-        return self._hall
-
-    async def _forget(self, debate_id: str) -> None:
-        await (await self._ready()).forget(debate_id)
-
-    @property
-    def _hall(self) -> Hall:
-        charge = self._budget.charge
-        return Hall(self.settings, self._kept, self._places, self._speakers.of, charge, self._bus)
-
-    @asynccontextmanager
-    async def _open(self, debate_id: str, visitor: Visitor) -> AsyncIterator[LiveDebate]:
-        async with (await self._ready()).open(debate_id) as live:
-            if not self._rights.owns(visitor, live.debate):
-                raise no_debate(debate_id)
-            yield live
-
-    @asynccontextmanager
-    async def _open_to_read(self, debate_id: str, visitor: Visitor) -> AsyncIterator[LiveDebate]:
-        async with (await self._ready()).open(debate_id) as live:
-            if not self._rights.reads(visitor, live.debate):
-                raise no_debate(debate_id)
-            yield live
+        await self._works.close()

@@ -227,7 +227,7 @@ class Inside:
         if method == "title":
             return (await self.app.debate(*given, visitor=visitor)).title
         if method == "problem":
-            return self.app._bus.problem
+            return self.app._works.bus.problem
         if method == "cpu":
             return time.process_time()
         if method == "stand_by":

@@ -86,7 +86,7 @@ async def test_a_debate_that_was_not_finished_goes_on_where_it_ended(tmp_path: P
 async def test_a_guest_is_given_the_main_line_and_nothing_of_the_owner_s(tmp_path: Path) -> None:
     async with public_app(tmp_path) as app:
         (debate_id,) = await app.files.import_(arriving(text_of()), visitor=ANN)
-        await (await app._opened_store()).change_debate(debate_id, title="My secret name")
+        await (await app._works.opened_store()).change_debate(debate_id, title="My secret name")
         guest = Visitor(owner="", reads=debate_id)
         whole = json.loads(await app.files.export(debate_id, "json", visitor=guest))
         assert len(whole["turns"]) == 7
@@ -146,7 +146,7 @@ async def test_a_debate_that_is_deleted_meanwhile_is_left_out(tmp_path: Path) ->
         ids = await app.files.import_(arriving(in_zip(*[text_of().decode()] * 3)))
         going = app.files.export_all()
         pieces = [await anext(going)]
-        await (await app._opened_store()).delete([ids[0]])
+        await (await app._works.opened_store()).delete([ids[0]])
         pieces += [piece async for piece in going]
         archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
         assert len([name for name in archive.namelist() if name.endswith(".json")]) == 2
@@ -288,7 +288,7 @@ async def test_spoilt_files_are_refused_in_words_and_leave_nothing_behind(tmp_pa
             except RebuttalError as error:
                 assert error.message.isprintable()  # noqa: PT017
         assert 0 < len(accepted) < 200
-        page = await (await app._opened_store()).search(None, Search(), None, 500)
+        page = await (await app._works.opened_store()).search(None, Search(), None, 500)
         assert {found.debate.id for found in page.found} == {*accepted}
         for debate_id in accepted[:20]:
             assert await app.export(debate_id, "html")

@@ -49,7 +49,7 @@ async def found(app: DebateApp, who: Visitor = OWNER, **search: object) -> list[
 
 def at(app: DebateApp, moment: datetime) -> History:
     """The history as it is at that moment."""
-    return History(app._access, lambda: app.catalog, clock=lambda: moment)
+    return History(app._works.access, lambda: app.catalog, clock=lambda: moment)
 
 
 async def test_a_debate_is_found_by_what_was_said_in_it_and_by_nobody_else(app: DebateApp) -> None:

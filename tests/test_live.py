@@ -315,8 +315,8 @@ async def test_debates_at_rest_are_forgotten_and_nothing_is_left_running(tmp_pat
         for _ in range(AT_REST + 4):
             chat = await app.start("Should cats vote?", CYNIC_AND_RATIONAL[:1], rounds=1)
             await app.stop(chat)
-        assert app._live is not None
-        assert len(app._live._debates) == AT_REST
+        assert app._works.live is not None
+        assert len(app._works.live._debates) == AT_REST
     assert len(asyncio.all_tasks()) == before
 
 

@@ -171,7 +171,7 @@ def test_a_list_of_endpoints_is_refused_by_file_line_and_field(
 async def test_a_model_without_a_pool_is_what_it_was(tmp_path: Path) -> None:
     async with FaultServer() as north, FaultServer() as south:
         async with app_over(tmp_path, north, south) as app:
-            pooled, _ = app._models.get("Llama")
+            pooled, _ = app._works.models.get("Llama")
             await hear(pooled)
         text = CATALOG.format(
             north=north.address, south=south.address, of_north="", of_south="", price=""
@@ -180,7 +180,7 @@ async def test_a_model_without_a_pool_is_what_it_was(tmp_path: Path) -> None:
         (tmp_path / "models.yaml").write_text(one)
         settings = Settings(data=tmp_path, models=tmp_path / "models.yaml", offline=True)
         async with DebateApp(settings) as app:
-            alone, _ = app._models.get("Llama")
+            alone, _ = app._works.models.get("Llama")
             assert type(alone) is OpenAICompatible
             await hear(alone)
         through_the_pool, without_one = north.requests
@@ -333,7 +333,7 @@ async def test_the_states_tell_who_is_busy_and_who_rests(tmp_path: Path) -> None
             assert alone.endpoints == ()
             await watch_to_rest(app, debate_id)
             await north.come_back()
-            app._models._servers.forget(app.catalog.endpoints["North"])
+            app._works.models._servers.forget(app.catalog.endpoints["North"])
             assert (await app.endpoints())[0].usable
             assert (await app.models())[0].reason == ""
 
@@ -354,7 +354,7 @@ async def test_strangers_see_neither_addresses_nor_how_busy_it_is(tmp_path: Path
             assert isinstance(seen[-1], DebateFinished)
             assert "127.0.0.1" not in str(seen)
             waiting = TurnWaiting(seat="seat1", reason="asking South", endpoint="South")
-            reads = app._rights.event(READER, waiting)
+            reads = app._works.rights.event(READER, waiting)
             assert (getattr(reads, "reason", None), getattr(reads, "endpoint", None)) == ("", "")
 
 
@@ -381,7 +381,7 @@ async def test_the_context_is_the_least_that_an_endpoint_has(tmp_path: Path) -> 
         OllamaServerFake({"meta/llama:latest": GB}, loaded={"meta/llama:latest": 2048}) as south,
         app_over(tmp_path, north, south, of_north=OLLAMA, of_south=OLLAMA) as app,
     ):
-        chat, _ = app._models.get("Llama")
+        chat, _ = app._works.models.get("Llama")
         assert await chat.context() == 2048
 
 
@@ -396,7 +396,7 @@ async def test_an_endpoint_with_less_context_than_was_promised_gets_a_smaller_vi
         ) as south,
         app_over(tmp_path, north, south, of_north=OLLAMA, of_south=OLLAMA) as app,
     ):
-        chat, _ = app._models.get("Llama")
+        chat, _ = app._works.models.get("Llama")
         assert await chat.context() == 4096
         north.broken, south.broken = broken, None
         heard = await hear(chat)
@@ -412,10 +412,10 @@ async def test_what_others_ask_of_an_endpoint_counts_for_how_busy_it_is(tmp_path
         FaultServer("accept_then_silence") as south,
         app_over(tmp_path, north, south) as app,
     ):
-        alone, _ = app._models.get("Alone")
+        alone, _ = app._works.models.get("Alone")
         asking = asyncio.ensure_future(hear(alone))
         await south.until(lambda server: len(server.requests) == 1)
-        station = app._models._servers.stations["South"]
+        station = app._works.models._servers.stations["South"]
         assert station.busy == 1
         asking.cancel()
         await south.until_closed()
@@ -429,11 +429,11 @@ async def test_another_catalog_is_asked_as_it_says(tmp_path: Path) -> None:
         app_over(tmp_path, north, south) as app,
     ):
         await north.die()
-        await hear(app._models.get("Llama")[0])
+        await hear(app._works.models.get("Llama")[0])
         text = app.settings.models.read_text()
         app.settings.models.write_text(
             text.replace("[North, {name: South, model: meta/llama}]", "South")
         )
         app.reload_catalog()
-        assert type(app._models.get("Llama")[0]) is OpenAICompatible
+        assert type(app._works.models.get("Llama")[0]) is OpenAICompatible
         assert [state.busy for state in await app.endpoints()] == [None, None]

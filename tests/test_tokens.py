@@ -63,7 +63,7 @@ async def test_a_secret_is_known_by_its_beginning_and_kept_nowhere(
 
 async def test_what_opens_nothing_is_refused_in_the_same_words(app: DebateApp) -> None:
     moments = [now() - timedelta(days=3)]
-    earlier = Tokens(app._access, lambda: moments[0])
+    earlier = Tokens(app._works.access, lambda: moments[0])
     ended = await earlier.make("short", days=2, visitor=OWNER)
     assert (await earlier.visitor(ended)).owner == OWNER.owner
     revoked = await app.tokens.make("gone", visitor=OWNER)

@@ -148,14 +148,14 @@ async def test_debates_that_somebody_only_looked_at_are_forgotten(tmp_path: Path
         for _ in range(AT_REST + 10):
             ids.append(await app.start("Cats?", ONE, rounds=1, visitor=ANN))
             await watch_to_rest(app, ids[-1])
-        assert app._live is not None
+        assert app._works.live is not None
         for _ in range(2):
             await asyncio.gather(*(app.transcript(debate_id) for debate_id in ids))
             await asyncio.gather(
                 *(app.state("x" * number) for number in range(99)), return_exceptions=True
             )
-            assert len(app._live._debates) <= AT_REST
-        assert not app._live._users
+            assert len(app._works.live._debates) <= AT_REST
+        assert not app._works.live._users
 
 
 async def test_a_debate_in_use_is_never_forgotten_however_many_others_are(tmp_path: Path) -> None:
@@ -167,10 +167,10 @@ async def test_a_debate_in_use_is_never_forgotten_however_many_others_are(tmp_pa
         ids = [await app.start("Cats?", ONE, rounds=1, visitor=ANN) for _ in range(AT_REST + 10)]
         for debate_id in ids:
             await watch_to_rest(app, debate_id)
-        assert app._live is not None
-        first = [await used.enter_async_context(app._live.open(key)) for key in ids]
+        assert app._works.live is not None
+        first = [await used.enter_async_context(app._works.live.open(key)) for key in ids]
         await app.state(ids[0])
-        second = [await used.enter_async_context(app._live.open(key)) for key in ids]
+        second = [await used.enter_async_context(app._works.live.open(key)) for key in ids]
         assert all(one is other for one, other in zip(first, second, strict=True))
 
 
