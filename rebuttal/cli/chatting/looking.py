@@ -11,6 +11,7 @@ from rebuttal.cli.chatting.speakers import Speakers
 from rebuttal.cli.follow import follow
 from rebuttal.cli.lists import print_models, table
 from rebuttal.cli.options import DEFAULT_PERSONAS
+from rebuttal.cli.server import where
 from rebuttal.events import DebateFinished
 from rebuttal.material import one_line
 from rebuttal.records import Seat, Turn
@@ -34,10 +35,9 @@ async def debate(session: Session, typed: str) -> None:
     speakers.begin(await house.debate(debate_id))
     rest = await follow(house, debate_id, None, speakers)
     session.rested(rest)
-    done = (
-        "" if isinstance(rest, DebateFinished) else " and can go on: rebuttal resume " + debate_id
-    )
-    session.note(f"The debate is kept{done}. To talk about it: /load {debate_id}")
+    later = f" and can go on: rebuttal resume {debate_id}{where(house)}"
+    kept = "" if isinstance(rest, DebateFinished) else later
+    session.note(f"The debate is kept{kept}. To talk about it: /load {debate_id}")
 
 
 async def retry(session: Session, typed: str) -> None:
