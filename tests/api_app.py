@@ -1,7 +1,8 @@
 """The interfaces for programs with scripted models, as a process: python -m tests.api_app FOLDER.
 
 Words ``NAME=VALUE`` behind it are settings; ``hold=FILE`` lets the model ``Gated`` wait before its
-second sentence until the file is there, ``careless=1`` lets anybody in from anywhere.
+second sentence until the file is there, ``careless=1`` lets anybody in from anywhere,
+``looks=SECONDS`` says how often it is looked whether a caller is one still.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from rebuttal.serving import run_served
 from rebuttal.settings import load_settings
 from rebuttal.web.alone import Alone
 from rebuttal.web.guard import Guard
-from rebuttal.web.programs import Programs
+from rebuttal.web.programs import LOOK_EVERY, Programs
 from rebuttal.web.request import Request
 from rebuttal.web.visitors import Visitors
 from tests.page_app import CATALOG, chat_models
@@ -67,6 +68,7 @@ def main(folder: Path, *words: str) -> None:
     models.write_text(CATALOG + MORE)
     given: dict[str, Any] = dict(word.split("=", 1) for word in words)
     careless = given.pop("careless", "")
+    looks = float(given.pop("looks", LOOK_EVERY))
     gate = Path(given.pop("hold", folder / "gate"))
     settings = load_settings(data=folder, cache=folder, models=models, offline=True, **given)
     scripted = chat_models()
@@ -74,9 +76,9 @@ def main(folder: Path, *words: str) -> None:
     app = DebateApp(settings, chat_models={**scripted, **more})
     visitors, makers = Visitors(settings), interfaces(settings)
     guard = Guard(app, visitors, programs=makers)
-    if careless:
-        shared = (guard._intake, guard._streams, guard._rates)
-        guard._programs = Careless(app, visitors, *shared, makers)
+    shared = (guard._intake, guard._streams, guard._rates)
+    kind = Careless if careless else Programs
+    guard._programs = kind(app, visitors, *shared, makers, look_every=looks)
     run_served(Alone(settings, app, guard))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 
 from rebuttal.app import DebateApp
-from rebuttal.errors import NotAllowed
+from rebuttal.errors import NotAllowed, StoreError
 from rebuttal.records import OPERATOR, Visitor
 from rebuttal.tokens import PREFIX, ended
 from rebuttal.web import bodies
@@ -20,6 +21,8 @@ from rebuttal.web.request import Request
 from rebuttal.web.streams import Stream, Streams, abort_of
 from rebuttal.web.visitors import Visitors
 
+LOOK_EVERY = 10.0
+"""Seconds between two looks whether whoever waits for a long answer may still have it."""
 Make = Callable[[DebateApp], App]
 SAFE = ("GET", "HEAD", "OPTIONS")
 _BEARER = re.compile(r"Bearer +(\S{1,300})", re.IGNORECASE)
@@ -48,6 +51,7 @@ class Programs:
         streams: Streams,
         rates: Rates,
         makers: Mapping[str, Make],
+        look_every: float = LOOK_EVERY,
     ) -> None:
         self._app = app
         self._visitors = visitors
@@ -55,6 +59,7 @@ class Programs:
         self._streams = streams
         self._rates = rates
         self._makers = makers
+        self._look_every = look_every
         self._made: dict[str, App] = {}
 
     def takes(self, path: str) -> bool:
@@ -80,8 +85,30 @@ class Programs:
             receive = bodies.replayed(asked.scope, asked.receive, body)
         stream = Stream(asked.who, asked.network, abort_of(asked.scope))
         long = is_socket or _LONG.fullmatch(asked.path)
-        with self._streams.held(stream) if long else nullcontext():
+        async with self._held(asked, stream) if long else nullcontext():
             await self._interface(asked.path)(asked.scope, receive, asked.send)
+
+    @asynccontextmanager
+    async def _held(self, asked: Request, stream: Stream) -> AsyncIterator[None]:
+        with self._streams.held(stream):
+            looking = asyncio.create_task(self._look_after(asked, stream))
+            try:
+                yield
+            finally:
+                looking.cancel()
+
+    async def _look_after(self, asked: Request, stream: Stream) -> None:
+        """Cut the connection of who may be here no more, where their interface has not yet."""
+        admitted = True
+        while admitted:
+            await asyncio.sleep(self._look_every)
+            try:
+                admitted = await self._visitor(asked) == asked.visitor
+            except UnknownCaller:
+                admitted = False
+            except StoreError:
+                continue  # nobody knows now; the next look will
+        stream.abort()
 
     def _count(self, asked: Request) -> None:
         self._rates.pass_network(asked.network, "api")
