@@ -13,6 +13,7 @@ from rebuttal.errors import BudgetSpent, Busy, ContextOverflow, ModelError, Rebu
 from rebuttal.events import DebateWaiting
 from rebuttal.hall import Hall
 from rebuttal.halt import Watchman
+from rebuttal.material import Cleaner
 from rebuttal.places import Place
 from rebuttal.providers.base import ChatModel, Chunk, Message, Options
 from rebuttal.records import OPERATOR, Finish, Usage, Visitor, new_id
@@ -94,12 +95,15 @@ class Completions:
         long as all places are taken, else one that says who is asked. Raises before it what
         DebateApp.start raises, and ContextOverflow; later BudgetSpent where the operator says halt.
         """
+        said, thought = Cleaner(), Cleaner()
         try:
             asked = await self._begin(label, legal_form(messages), options, visitor)
             try:
                 async with aclosing(asked.chunks()) as chunks:
                     async for chunk in chunks:
-                        yield self._shown(chunk, visitor)
+                        text, reasoning = said.feed(chunk.text), thought.feed(chunk.reasoning)
+                        clean = replace(chunk, text=text, reasoning=reasoning)
+                        yield self._shown(clean, visitor)
             finally:
                 self._asked.discard(asked)
                 await asked.end()

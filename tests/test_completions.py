@@ -280,3 +280,10 @@ async def test_a_stranger_hears_no_address_of_ours(tmp_path: Path, api: str) -> 
             await heard(app, OPERATOR, "Away")
     assert "127.0.0.1" not in f"{veiled.value!r} {veiled.value}"
     assert "127.0.0.1" in told.value.message
+
+
+async def test_what_a_model_says_acts_on_no_terminal(tmp_path: Path) -> None:
+    words = ScriptedModel([Line("go\x1b]0;owned\x07 on\x1b[2J \u202edrawkcab\x9b1m, and\x00 on")])
+    async with public_app(tmp_path, words) as app:
+        text = "".join(chunk.text for chunk in await heard(app))
+        assert text == "go on drawkcab, and\ufffd on"
