@@ -101,6 +101,7 @@ async def test_a_debate_is_begun_followed_read_and_found(tmp_path: Path, mode: s
         assert [debate["debate_id"] for debate in found["debates"]] == [debate_id]
         assert "page" in found["debates"][0]["excerpt"]
         assert (await call(client, "search_debates", text="lemonade"))["debates"] == []
+        assert "400" in await refusal(client, "search_debates", text="x" * 401)
 
 
 async def test_tools_say_what_they_do(tmp_path: Path) -> None:

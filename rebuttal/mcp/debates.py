@@ -117,7 +117,9 @@ class Debates:
     async def search_debates(
         self,
         call: Call,
-        text: Annotated[str, Field(description="Words that all occur; empty for the latest.")] = "",
+        text: Annotated[
+            str, Field(description="Words that all occur; empty for the latest.", max_length=400)
+        ] = "",
         model: Annotated[str | None, Field(description="Who spoke in it.")] = None,
         persona: Annotated[str | None, Field(description="By its key.")] = None,
         finished: Annotated[bool | None, Field(description="Over, or not.")] = None,
