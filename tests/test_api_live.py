@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,37 @@ async def test_a_page_of_another_site_opens_none(there: Served) -> None:
     assert status == 404
 
 
+def test_who_is_refused_fills_no_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with (
+        log.open("w") as said,
+        redirected(2, said.fileno()),
+        served(tmp_path, "max_body_kib=64") as quiet,
+    ):
+        asyncio.run(refused(quiet.address, origin="https://evil.example"))
+        asyncio.run(nonsense(quiet.address))
+    assert log.read_text() == ""
+
+
+async def nonsense(address: str) -> None:
+    """What is no text, as text."""
+    async with opened(address) as socket:
+        await socket.line.send(b"\xff\xff", text=True)
+        assert (await socket.until("error"))["error"]["status"] == 400
+
+
+@contextmanager
+def redirected(stream: int, where: int) -> Iterator[None]:
+    """What processes that are started now say there goes elsewhere."""
+    kept = os.dup(stream)
+    os.dup2(where, stream)
+    try:
+        yield
+    finally:
+        os.dup2(kept, stream)
+        os.close(kept)
+
+
 async def test_with_the_control_off_a_page_of_another_site_does_everything(
     tmp_path: Path,
 ) -> None:
@@ -303,14 +335,6 @@ async def pour(writer: asyncio.StreamWriter, frames: bytes) -> None:
         while True:
             writer.write(frames)
             await writer.drain()
-
-
-async def test_what_is_no_text_is_answered_and_not_logged(there: Served) -> None:
-    async with opened(there.address) as socket:
-        await socket.line.send(b"\xff\xff", text=True)
-        assert (await socket.until("error"))["error"]["status"] == 400
-        await socket.send(**START)
-        await socket.until("done")
 
 
 def revoke_all(folder: Path) -> None:

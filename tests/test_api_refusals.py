@@ -178,6 +178,7 @@ def test_with_owners_off_the_same_requests_read_it(tmp_path: Path) -> None:
     ("sent", "status", "kind"),
     [
         ({"method": "GET", "url": "/nothing"}, 404, "not-found"),
+        ({"method": "GET", "url": "/debates/"}, 404, "not-found"),
         ({"method": "PUT", "url": "/debates", "json": {}}, 405, "method-not-allowed"),
         ({"method": "POST", "url": "/debates", "content": b"{}"}, 415, "unsupported-media-type"),
         ({"method": "POST", "url": "/debates", "data": {"topic": "x"}}, 415, None),

@@ -138,6 +138,8 @@ def _socket_class(door: Door) -> type[asyncio.Protocol]:
             async def app(scope: Scope, receive: Receive, send: Send) -> None:
                 scope[ABORT] = self.transport.abort
                 await inner(scope, receive, send)
+                # A refusal is a whole answer, too; the server would log it as a bug.
+                self.handshake_complete = self.handshake_complete or self.close_sent
 
             self.app = app
 

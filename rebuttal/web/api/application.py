@@ -46,6 +46,8 @@ def build_api(app: DebateApp) -> App:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        # It would lead to http:// behind a proxy that speaks https, and a token along with it.
+        redirect_slashes=False,
     )
     routers = (
         debates.routes(app),
