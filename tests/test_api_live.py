@@ -299,6 +299,7 @@ async def test_a_revoked_token_does_nothing_more_over_a_line_that_is_open(tmp_pa
             await asyncio.to_thread(revoke_all, tmp_path)
             await socket.send(**START)
             assert (await socket.until("error"))["error"]["status"] == 401
+            assert not any("done" in said for said in socket.told)
             with pytest.raises(ConnectionClosed):
                 await socket.until("done")
 

@@ -393,6 +393,25 @@ async def test_what_is_no_rebuttal_is_told_apart(fault: str) -> None:
     assert "rebuttal-secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize("status", ["200 Yes", "400 No"])
+async def test_what_is_nested_without_end_breaks_nothing(status: str) -> None:
+    nested = b"[" * 100_000 + b"]" * 100_000
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status}\r\ncontent-length: {len(nested)}\r\n\r\n".encode())
+        writer.write(nested)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with RemoteApp(f"http://127.0.0.1:{port}") as remote:
+            for asked in (remote.models, remote.load_catalog, remote.debates):
+                with pytest.raises(BrokenAnswer):
+                    await asked()
+
+
 @pytest.mark.parametrize(
     "line", [b"x" * 2**20, b"data: " + b"x" * 2**20 + b"\n", b": x\r\n" * 2**18]
 )

@@ -63,7 +63,7 @@ def items_of(body: bytes) -> bytes:
     """The list that an answer holds, as JSON."""
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise foreign("no JSON") from None
     return json.dumps(
         said["items"] if isinstance(said, dict) and "items" in said else said

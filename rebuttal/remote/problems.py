@@ -67,7 +67,7 @@ def foreign(what: str) -> BrokenAnswer:
 def _fields(body: bytes) -> dict[str, Any]:
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}
 
