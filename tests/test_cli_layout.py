@@ -238,6 +238,24 @@ def test_a_meter_tells_how_full_the_context_is_and_what_left_it() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("told", "context"),
+    [(10**400, 1), (10**400, -1), (-5, 4000), (5, 0)],
+    ids=["endless", "less", "negative", "none"],
+)
+def test_figures_that_cannot_be_break_nothing(told: int, context: int) -> None:
+    (started, delta) = spoken()
+    figures = {"prompt_tokens": told, "context": context}
+    turn = turns(("a", "Yes, and twice."))[1].model_copy(
+        update={
+            "usage": Usage(prompt_tokens=told, completion_tokens=told),
+            "timings": Timings(total=3.0),
+        }
+    )
+    assert "Cynic" in drawn(started.model_copy(update=figures), delta)
+    assert "Cynic" in drawn(started.model_copy(update=figures), delta, TurnFinished(turn=turn))
+
+
 def test_speed_is_the_servers_count_once_there_is_one() -> None:
     turn = turns(("a", "Yes, and twice."))[1].model_copy(
         update={

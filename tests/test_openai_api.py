@@ -12,6 +12,7 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletionUserMessageParam
 
+from rebuttal.web.openai_api.wish import read_wish
 from tests.page_app import SPEECHES
 from tests.served import Served, serving
 
@@ -281,3 +282,10 @@ def test_what_is_not_there_says_what_is(post: httpx.Client) -> None:
     assert answer.status_code == 404
     assert "POST /v1/chat/completions" in answer.json()["error"]["message"]
     assert post.get("chat/completions").status_code == 404
+
+
+@pytest.mark.parametrize("seed", [-7, 2**32, 10**300])
+def test_any_seed_is_one_that_every_model_takes(seed: int) -> None:
+    said = [{"role": "user", "content": "x"}]
+    wish = read_wish(json.dumps({"model": "Quick", "messages": said, "seed": seed}).encode())
+    assert wish.seed == seed % 2**32

@@ -23,6 +23,10 @@ SURE_AFTER = 0.7
 """Seconds of speaking after which a speed says something."""
 
 
+MOST_COUNTED = 10**12
+"""Tokens."""
+
+
 @dataclass
 class Place:
     """A seat. ``speed`` is in tokens a second, ``used`` and ``context`` are tokens."""
@@ -97,9 +101,11 @@ class Table:
 
     def _start(self, event: TurnStarted, now: float) -> None:
         self.in_line = ""
-        self.speech = Speech(event.seat, event.round, event.rounds, now, event.prompt_tokens)
+        self.speech = Speech(
+            event.seat, event.round, event.rounds, now, believed(event.prompt_tokens)
+        )
         if place := self.places.get(event.seat):
-            place.used, place.context = event.prompt_tokens, event.context
+            place.used, place.context = believed(event.prompt_tokens), believed(event.context)
             place.speed = None
 
     def _hear(self, event: TurnDelta, speech: Speech, now: float) -> None:
@@ -123,10 +129,10 @@ class Table:
         place, usage = self.places.get(turn.speaker), turn.usage
         if place is None or usage is None or not usage.completion_tokens:
             return
-        said = usage.completion_tokens
+        said = believed(usage.completion_tokens)
         self.tokens += said
-        place.used = (usage.prompt_tokens or place.used) + said
-        place.per_token = min(max(len(turn.text) / said, 1.0), 10.0)
+        place.used = believed(usage.prompt_tokens or round(place.used)) + said
+        place.per_token = min(max(len(turn.text) / max(said, 1), 1.0), 10.0)
         place.speed, place.counted = speed_of(turn) or place.speed, True
 
 
@@ -135,4 +141,9 @@ def speed_of(turn: Turn) -> float | None:
     if not (turn.usage and turn.usage.completion_tokens and turn.timings):
         return None
     seconds = turn.timings.total - (turn.timings.first_token or 0.0)
-    return turn.usage.completion_tokens / seconds if seconds > 0.05 else None
+    return believed(turn.usage.completion_tokens) / seconds if seconds > 0.05 else None
+
+
+def believed(tokens: int) -> int:
+    """A count as it can be, whatever another server tells."""
+    return min(max(tokens, 0), MOST_COUNTED)

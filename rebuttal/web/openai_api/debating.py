@@ -30,7 +30,6 @@ from rebuttal.web.openai_api.pieces import (
 from rebuttal.web.openai_api.wish import Wish
 
 LEAST_TOKENS = 16
-MOST_SEEDS = 2**32
 STOPPED = "Somebody stopped the debate."
 
 
@@ -45,8 +44,9 @@ async def debated(app: DebateApp, wish: Wish, panel: Panel, visitor: Visitor) ->
     if wish.most_tokens is not None:
         most = {"max_tokens": max(wish.most_tokens, LEAST_TOKENS)}
         panel = panel.model_copy(update={"chair": panel.chair.model_copy(update=most)})
-    seed = None if wish.seed is None else wish.seed % MOST_SEEDS
-    asking = app.panels.ask(panel, question.content, earlier=earlier, seed=seed, visitor=visitor)
+    asking = app.panels.ask(
+        panel, question.content, earlier=earlier, seed=wish.seed, visitor=visitor
+    )
     telling = Telling({})
     async with aclosing(asking) as events:
         async for event in events:

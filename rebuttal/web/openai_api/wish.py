@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from rebuttal.errors import InvalidInput
 from rebuttal.providers.base import Message, Role
 from rebuttal.web.openai_api.errors import Unsupported
 
 MOST_TOKENS = 32768
+MOST_SEEDS = 2**32
+"""A larger seed, or one below 0, is taken as one of these."""
 ROLES: dict[str, Role] = {
     "system": "system",
     "developer": "system",
@@ -63,7 +65,7 @@ class Wish(BaseModel):
     max_tokens: Count | None = None
     max_completion_tokens: Count | None = None
     stop: Annotated[list[str], Field(max_length=4), BeforeValidator(_listed)] | None = None
-    seed: int | None = None
+    seed: Annotated[int, AfterValidator(lambda seed: seed % MOST_SEEDS)] | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
