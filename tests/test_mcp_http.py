@@ -54,6 +54,7 @@ class House:
         self.anna = token(folder, "anna")
         self.bob = token(folder, "bob")
         self.reader = token(folder, "anna", ("read",))
+        self.speaker = token(folder, "anna", ("debate",))
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +128,9 @@ async def test_a_token_does_no_more_than_it_may(house: House) -> None:
             ("stop_debate", {"debate_id": "x"}),
         ):
             assert "lacks the power 'debate'" in await refusal(client, tool, **arguments)
+    async with connected(house.address, house.speaker) as client:
+        for tool in ("wait_for_debate", "read_debate"):
+            assert "lacks the power 'read'" in await refusal(client, tool, debate_id="x")
 
 
 def test_nobody_gets_in_without_a_token(house: House) -> None:

@@ -91,6 +91,7 @@ class Debates:
         this call stops the debate; what was said is kept.
         """
         visitor = self._caller(call)
+        check_power(visitor, "read")
         check_power(visitor, "debate")
         state, problem = await self._app.state(debate_id, visitor=visitor), ""
         if state in ("paused", "interrupted"):
