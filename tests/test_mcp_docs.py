@@ -46,11 +46,11 @@ async def test_the_file_for_a_program_here_starts_it_and_the_table_names_its_too
     server = StdioServerParameters(**HERE, env=started(tmp_path), cwd=tmp_path)
     async with Client(server) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-    rows = dict(re.findall(r"^\| `(\w+)` \|.*\| `(\w+)` \|$", PAGE, re.M))
+    rows = dict(re.findall(r"^\| `(\w+)` \|.*\| (`\w+`.*) \|$", PAGE, re.M))
     assert {*rows} == {*tools}
     for name, tool in tools.items():
         assert tool.annotations
-        assert (rows[name] == "read") == tool.annotations.read_only_hint
+        assert (rows[name] == "`read`") == tool.annotations.read_only_hint
 
 
 async def test_the_command_for_programs_elsewhere_serves_them(tmp_path: Path) -> None:
