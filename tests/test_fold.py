@@ -98,6 +98,18 @@ def test_a_debate_of_whole_rounds_is_never_longer_than_its_cap(seats: int) -> No
     assert tree[0].rounds == 500 - (499 - (len(tree) - 1)) // seats
 
 
+def test_who_spoke_last_does_not_begin_after_a_shortening() -> None:
+    debate = a_debate(debaters=a_table("a", "b"), tip="t3")
+    tree = (
+        a_turn("t0", None, rounds=1),
+        a_turn("t1", "t0", speaker="a"),
+        a_turn("t2", "t1", speaker="b"),
+        a_turn("t3", "t2", speaker=USER, rounds=2, debaters=a_table("b", "a")),
+    )
+    assert list(owed(debate, tree)) == ["a", "b"]
+    assert list(owed(debate, fold(debate, tree, 2))) == ["a", "b"]
+
+
 def test_side_branches_go_before_anything_of_the_main_line() -> None:
     tree = [a_turn("t0", None, rounds=99)]
     tree += [a_turn(f"t{n}", f"t{n - 1}") for n in range(1, 10)]

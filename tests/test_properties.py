@@ -206,6 +206,7 @@ _TURN = st.builds(
 _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "turn": _TURN,
     "fraction": _SHARE,
+    "seconds": _SHARE,
     "reason": st.sampled_from(["stopped", "paused", "error", "unwatched", "interrupted"]),
     **dict.fromkeys(
         ["position", "round", "rounds", "prompt_tokens", "context", "left_out"], _COUNT

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from rebuttal.line import below, line_to
-from rebuttal.records import Debate, Turn
+from rebuttal.records import Debate, Debater, Turn
 
 
 def fold(debate: Debate, tree: Sequence[Turn], cap: int) -> tuple[Turn, ...]:
@@ -48,9 +48,26 @@ def _without_first_rounds(debate: Debate, line: Sequence[Turn]) -> Iterator[Sequ
             bought += turn.rounds
         else:
             spoken[turn.speaker] += 1
-        said = {spoken[debater.seat] for debater in table or debate.debaters}
+        here = table or debate.debaters
+        said = {spoken[debater.seat] for debater in here}
         owed = bought - min(said)
-        if len(said) == 1 and owed >= 0:
+        if len(said) == 1 and owed >= 0 and not _forgets_who_spoke(line, number, here):
             first = topic.model_copy(update={"rounds": owed, "debaters": table})
             behind = line[number + 1].model_copy(update={"parent_id": topic.id})
             yield (first, behind, *line[number + 2 :])
+
+
+def _forgets_who_spoke(line: Sequence[Turn], number: int, table: Sequence[Debater]) -> bool:
+    """Whether, without the turns up to that one, somebody would begin who has just spoken.
+
+    Who spoke last does not begin the next round, unless nobody is left who knows that.
+    """
+    said = (turn.speaker for turn in reversed(line[: number + 1]) if not turn.from_user)
+    last = next(said, None)
+    for turn in line[number + 1 :]:
+        if not turn.from_user:
+            return False
+        table = turn.debaters or table
+        if len(table) > 1 and table[0].seat == last:
+            return True
+    return False
