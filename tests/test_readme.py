@@ -82,7 +82,7 @@ def test_a_picture_and_the_two_commands_come_first() -> None:
     assert README.index("![") < README.index("```sh")
     for command, needs, ends in (
         (first, "requirements.txt", "debate_app.py"),
-        (second, "requirements-dev.txt", "-m pytest -n 3 --dist loadfile"),
+        (second, "requirements-dev.txt", "-m pytest -n 2 --dist loadfile"),
     ):
         assert command.count("\n") == 1
         assert f"-r {needs} " in command
