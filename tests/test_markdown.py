@@ -13,7 +13,7 @@ from rebuttal.material import clean
 from tests.hostile import HOSTILE, blocks, offences, read, sayings
 
 MANY = settings(
-    max_examples=10_000,
+    max_examples=4_000,
     deadline=None,
     derandomize=True,
     database=None,

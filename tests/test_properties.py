@@ -19,7 +19,7 @@ from rebuttal.events import DebateEvent, TurnDelta
 from rebuttal.records import Finish, Timings, Turn, Usage
 
 MANY = settings(
-    max_examples=10_000,
+    max_examples=4_000,
     deadline=None,
     derandomize=True,
     database=None,
