@@ -75,6 +75,7 @@ def routes(app: DebateApp) -> APIRouter:
     router = APIRouter(tags=["debates"], route_class=repeatable())
     _lists(router, app)
     _reads(router, app)
+    _takes_away(router, app)
     _keeps(router, app)
     return router
 
@@ -150,6 +151,8 @@ def _reads(router: APIRouter, app: DebateApp) -> None:
         """Every turn on every branch, each behind its parent."""
         return TurnList(items=await app.tree(debate_id, visitor=visitor))
 
+
+def _takes_away(router: APIRouter, app: DebateApp) -> None:
     @router.get(
         "/debates/{debate_id}/events",
         summary="Listen to a debate",

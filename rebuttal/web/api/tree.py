@@ -19,7 +19,13 @@ TurnId = Annotated[Id, Path(description="The turn's id.")]
 def routes(app: DebateApp) -> APIRouter:
     """Below ``/debates``: what changes the main line, and what begins a debate like another."""
     router = APIRouter(tags=["branches"], route_class=repeatable())
+    _goes_on_anew(router, app)
+    _chooses(router, app)
+    _runs_again(router, app)
+    return router
 
+
+def _goes_on_anew(router: APIRouter, app: DebateApp) -> None:
     @router.post("/debates/{debate_id}/regenerate", summary="Have a turn spoken anew")
     async def regenerate(
         debate_id: DebateId, visitor: Speaker, wish: Regenerate | None = None, key: Key = None
@@ -54,6 +60,8 @@ def routes(app: DebateApp) -> APIRouter:
         await app.edit(debate_id, wish.turn_id, wish.text, visitor=visitor)
         return await standing(app, debate_id, visitor)
 
+
+def _chooses(router: APIRouter, app: DebateApp) -> None:
     @router.post("/debates/{debate_id}/choose", summary="Choose the main line")
     async def choose(
         debate_id: DebateId, wish: Choose, visitor: Speaker, key: Key = None
@@ -69,6 +77,8 @@ def routes(app: DebateApp) -> APIRouter:
         """A turn and all that follow it; the past that other branches share stays."""
         await app.prune(debate_id, turn_id, visitor=visitor)
 
+
+def _runs_again(router: APIRouter, app: DebateApp) -> None:
     @router.post(
         "/debates/{debate_id}/rerun",
         status_code=201,
@@ -87,5 +97,3 @@ def routes(app: DebateApp) -> APIRouter:
         seats = wish.seats if wish else None
         new = await app.rerun(debate_id, seats=seats, visitor=visitor, **asked)
         return await begun(app, new, visitor, response)
-
-    return router
