@@ -5,9 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
+import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+
+import psutil
+
+RESULTS = Path(__file__).parent / "results"
+"""Where the figures are kept that docs/performance.md tells of, one file a benchmark."""
 
 
 def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -42,6 +50,26 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def write_json(file: Path | None, figures: object) -> None:
-    """Write them, if a file is wanted."""
+    """Write them, if a file is wanted, with when, where, and how they were measured."""
     if file:
-        file.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        result = {
+            "command": " ".join(("python -m", _module(), *sys.argv[1:])),
+            "date": datetime.now(UTC).date().isoformat(),
+            "machine": machine(),
+            "load": load(),
+            "figures": figures,
+        }
+        file.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def machine() -> str:
+    """What this machine is, without its name."""
+    memory = psutil.virtual_memory().total / 2**30
+    python = platform.python_version()
+    return f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, Python {python}"
+
+
+def _module() -> str:
+    """The benchmark that runs, as ``python -m`` calls it."""
+    found = getattr(sys.modules["__main__"], "__spec__", None)
+    return found.name if found else Path(sys.argv[0]).stem

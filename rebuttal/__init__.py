@@ -16,6 +16,7 @@ from rebuttal.version import VERSION
 
 if TYPE_CHECKING:
     from rebuttal.app import DebateApp
+    from rebuttal.built_in import BuiltIn
     from rebuttal.errors import RebuttalError
     from rebuttal.records import Debate, Debater, Persona, Seat, Turn
     from rebuttal.settings import Settings, load_settings
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 __all__ = [
+    "BuiltIn",
     "Debate",
     "DebateApp",
     "Debater",
@@ -37,6 +39,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BuiltIn": "rebuttal.built_in",
     "DebateApp": "rebuttal.app",
     "RebuttalError": "rebuttal.errors",
     "Settings": "rebuttal.settings",

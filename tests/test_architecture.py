@@ -24,6 +24,7 @@ FLOORS = {
     6: ("rebuttal.ui", "rebuttal.web", "rebuttal.cli", "rebuttal.mcp", "rebuttal.sync"),
     5: (
         "rebuttal.app",
+        "rebuttal.built_in",
         "rebuttal.links",
         "rebuttal.files",
         "rebuttal.history",

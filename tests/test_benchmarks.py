@@ -72,7 +72,7 @@ def test_the_overhead_of_a_debate(
     assert "Prompt tokens, 2 turns of 2 seats on SmolLM2" in printed
     assert "first token to last turn" in printed
     assert "different things" not in printed
-    figures = json.loads(file.read_text("utf-8"))
+    figures = json.loads(file.read_text("utf-8"))["figures"]
     assert figures["tokens"]["evaluated"] >= figures["tokens"]["least"] > 100
     (app,), (bare,) = figures["app"], figures["bare"]
     assert bare["tokens"] == figures["tokens"]["generated"] > 0
@@ -83,7 +83,7 @@ def test_the_start_of_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str
     file = tmp_path / "figures.json"
     start.main(["--pairs", "1", "--bytecode", "as-is", "--json", str(file)])
     assert "bytecode as-is" in capsys.readouterr().out
-    figures = json.loads(file.read_text("utf-8"))["as-is"]
+    figures = json.loads(file.read_text("utf-8"))["figures"]["as-is"]
     assert all(0 < seconds < start.SERVED_WITHIN for side in figures.values() for seconds in side)
 
 
@@ -98,7 +98,7 @@ def test_stops(built_in: BuiltIn, tmp_path: Path, capsys: pytest.CaptureFixture[
     file = tmp_path / "figures.json"
     stop.main(["--stops", "2", "--json", str(file)])
     printed = capsys.readouterr().out
-    figures = json.loads(file.read_text("utf-8"))
+    figures = json.loads(file.read_text("utf-8"))["figures"]
     assert set(figures) == {*stop.FAULTS, stop.EMBEDDED}
     assert all(name in printed for name in figures)
     assert all(len(figures[name]["closed"]) == 2 for name in stop.FAULTS)
@@ -109,7 +109,7 @@ def test_several_endpoints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     file = tmp_path / "figures.json"
     pool.main(["--times", "2", "--json", str(file)])
     printed = capsys.readouterr().out
-    figures = json.loads(file.read_text("utf-8"))
+    figures = json.loads(file.read_text("utf-8"))["figures"]
     assert len(figures) == 5
     for name, taken in figures.items():
         assert name in printed
@@ -120,7 +120,7 @@ def test_counting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "figures.json"
     budget.main(["--turns", "2", "--starts", "160", "--json", str(file)])
     printed = capsys.readouterr().out
-    figures = json.loads(file.read_text("utf-8"))
+    figures = json.loads(file.read_text("utf-8"))["figures"]
     assert "SQLite" in figures
     for name, one in figures.items():
         assert name in printed
@@ -136,7 +136,7 @@ def test_redis_as_the_store(
     file = tmp_path / "figures.json"
     redis_store.main(["--debates", "20", "--times", "2", "--json", str(file)])
     printed = capsys.readouterr().out
-    figures = json.loads(file.read_text("utf-8"))
+    figures = json.loads(file.read_text("utf-8"))["figures"]
     assert set(figures) == {"SQLite", "Redis"}
     assert all(kind in printed for kind in figures["Redis"])
     assert len(figures["Redis"]["from the kill to the next turn"]) == redis_store.OUTAGES
@@ -146,7 +146,7 @@ def test_a_history(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "figures.json"
     history.main(["--debates", "60", "--times", "2", "--json", str(file)])
     printed = capsys.readouterr().out
-    figures = json.loads(file.read_text("utf-8"))
+    figures = json.loads(file.read_text("utf-8"))["figures"]
     assert "SQLite" in figures
     for name, kinds in figures.items():
         assert name in printed
