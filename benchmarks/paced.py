@@ -1,7 +1,8 @@
 """An OpenAI-compatible endpoint that speaks at a known pace: python -m benchmarks.paced 0.25 0.02.
 
 ``GET /times`` tells of each request when it came, when its first token was sent, and when its last,
-in seconds of the machine's monotonic clock, which all processes share.
+in seconds of the machine's monotonic clock, which all processes share; ``GET /sent`` when each
+token of the latest one was.
 """
 
 from __future__ import annotations
@@ -20,13 +21,26 @@ SPEECH = (
 MODEL = "paced"
 
 
+def words_of(tokens: int) -> list[str]:
+    """So many words. More than the speech has are one long sentence, which no limit shortens."""
+    said = SPEECH.split(" ")
+    if tokens <= len(said):
+        return said[:tokens]
+    endless = SPEECH.replace(".", ",").lower().split(" ")
+    return [endless[number % len(endless)] for number in range(tokens)]
+
+
 class Paced:
     """Answers every completion with the same words."""
 
-    def __init__(self, first: float, every: float) -> None:
+    def __init__(
+        self, first: float, every: float, tokens: Sequence[str] = tuple(SPEECH.split(" "))
+    ) -> None:
         self._first = first
         self._every = every
+        self._tokens = tokens
         self._times: list[list[float]] = []
+        self._sent: list[float] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, one request after the other."""
@@ -40,7 +54,9 @@ class Paced:
                 if "chat/completions" in asked:
                     await self._speak(writer)
                 else:
-                    said = self._times if "/times" in asked else {"data": [{"id": MODEL}]}
+                    told = {"times": self._times, "sent": self._sent}
+                    wanted = asked.split(" ")[1].rpartition("/")[2]
+                    said = told.get(wanted, {"data": [{"id": MODEL}]})
                     body = json.dumps(said).encode()
                     await _send(
                         writer, b"application/json", body, b"content-length: %d" % len(body)
@@ -55,14 +71,15 @@ class Paced:
         self._times.append(times)
         await _send(writer, b"text/event-stream", b"", b"transfer-encoding: chunked")
         at = times[0] + self._first
-        tokens = SPEECH.split(" ")
-        for number, token in enumerate(tokens):
+        self._sent = sent = []
+        for number, token in enumerate(self._tokens):
             await asyncio.sleep(max(at - time.monotonic(), 0.0))
             times[2] = time.monotonic()
             times[1] = times[1] or times[2]
+            sent.append(times[2])
             await _event(writer, {"content": f" {token}" if number else token})
             at += self._every
-        usage = {"prompt_tokens": 100, "completion_tokens": len(tokens), "total_tokens": 0}
+        usage = {"prompt_tokens": 100, "completion_tokens": len(self._tokens), "total_tokens": 0}
         await _event(writer, {}, finish="stop", usage=usage)
         await _chunk(writer, b"data: [DONE]\n\n")
         await _chunk(writer, b"")
@@ -97,9 +114,9 @@ async def _send(writer: asyncio.StreamWriter, kind: bytes, body: bytes, framing:
     await writer.drain()
 
 
-async def run(first: float, every: float) -> None:
+async def run(first: float, every: float, tokens: int) -> None:
     """Serve at a free port of this machine until it is ended."""
-    paced = Paced(first, every)
+    paced = Paced(first, every, words_of(tokens))
     async with await asyncio.start_server(paced.serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         print(f"http://127.0.0.1:{port}/v1", flush=True)
@@ -110,8 +127,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("first", type=float, help="seconds until the first token")
     parser.add_argument("every", type=float, help="seconds between two tokens")
+    words = len(SPEECH.split(" "))
+    parser.add_argument("--tokens", type=int, default=words, help="of each answer")
     args = parser.parse_args(arguments)
-    asyncio.run(run(args.first, args.every))
+    asyncio.run(run(args.first, args.every, args.tokens))
 
 
 if __name__ == "__main__":
