@@ -12,6 +12,7 @@ from urllib.parse import urlparse
 from rebuttal.app import DebateApp
 from rebuttal.serving import close_app, free_port, on_free_port, run_served, wait_for_the_end
 from rebuttal.settings import Settings
+from rebuttal.ui.lean_import import lean_import
 
 # Read by Gradio when it is imported. The first keeps the price of a queued event from growing.
 _ENVIRONMENT = {
@@ -86,7 +87,8 @@ class Page:
 
     def build(self) -> tuple[Any, dict[str, Any]]:
         """The Blocks that are served, and how."""
-        from rebuttal.ui.page import build_ui, launch_options
+        with lean_import():
+            from rebuttal.ui.page import build_ui, launch_options
 
         return build_ui(self.app), launch_options()
 
