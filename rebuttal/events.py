@@ -79,6 +79,12 @@ class ContextTrimmed(Record):
     """Turns the seat does not see."""
     context: int
 
+    @property
+    def words(self) -> str:
+        """``no longer sees the oldest 4 turns: its context of 4,096 tokens is full``."""
+        turns = "turn" if self.left_out == 1 else f"{self.left_out} turns"
+        return f"no longer sees the oldest {turns}: its context of {self.context:,} tokens is full"
+
 
 class DebateRewound(Record):
     """The tip moved back or sideways: watchers forget what they have and read the transcript."""

@@ -105,7 +105,7 @@ class Layout:
             case TurnDiscarded():
                 return [Text(), frame.note(f"taken back: {event.reason}")]
             case ContextTrimmed():
-                return [Text(), frame.note(f"no longer sees the oldest {event.left_out} turns")]
+                return [Text(), frame.note(event.words)]
             case DebateRewound():
                 return [Text(), frame.note("somebody took the debate back to an earlier turn")]
             case DebateFinished():

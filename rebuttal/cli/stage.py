@@ -73,7 +73,7 @@ class Stage:
             case TurnFinished() if not event.turn.from_user:
                 self._finish(event.turn)
             case ContextTrimmed():
-                self._note(f"no longer sees the oldest {event.left_out} turns")
+                self._note(event.words)
             case _:
                 pass
 

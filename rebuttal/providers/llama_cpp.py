@@ -170,7 +170,7 @@ class Engine:
         if place.bytes > self._budget:
             raise ModelError(
                 f"{place.label!r} needs about {_mib(place.bytes)}, and embedded models may take "
-                f"{_mib(self._budget)} together",
+                f"{_mib(self._budget)} together.",
                 "Raise REBUTTAL_MEMORY_MIB, lower its context in models.yaml, or take a smaller "
                 "model.",
             )

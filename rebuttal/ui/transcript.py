@@ -185,9 +185,6 @@ class Transcript:
         if self._left_out.get(event.seat) == event.left_out:
             return False
         self._left_out[event.seat] = event.left_out
-        turns = "turn" if event.left_out == 1 else f"{event.left_out} turns"
-        self._blocks.append(
-            f'<p class="aside">{self._voice(event.seat).name} no longer sees the oldest {turns}: '
-            f"its context of {event.context:,} tokens is full.</p>\n\n"
-        )
+        name = self._voice(event.seat).name
+        self._blocks.append(f'<p class="aside">{name} {event.words}.</p>\n\n')
         return True
