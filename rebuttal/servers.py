@@ -121,7 +121,7 @@ class Servers:
         if endpoint.api == "embedded":
             return ()
         key = read_key(endpoint.key) if endpoint.key else None
-        if endpoint.needs_key and not key:
+        if endpoint.key and endpoint.needs_key and not key:
             raise KeyRejected(f"no key; set {endpoint.key} in the environment or in .env")
         if endpoint.api == "ollama":
             found = await self.ollama(endpoint).installed()
