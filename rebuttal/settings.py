@@ -140,6 +140,9 @@ class Settings(BaseSettings):
     max_import_kib: Annotated[int, Field(ge=16, le=1_048_576)] = Field(
         ..., description="What one import may carry, unpacked, in KiB."
     )
+    style: UserPath | None = Field(
+        None, description="A CSS file behind the page's own, for other colours and fonts."
+    )
     weights: UserPath | None = Field(None, description="The GGUF file of the built-in model.")
     offline: bool = Field(False, description="Never fetch weights.")
     auth: UserPath | None = Field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -63,11 +64,11 @@ def build_ui(app: DebateApp, blocks: type[gr.Blocks] = RawBlocks) -> gr.Blocks:
     return demo
 
 
-def launch_options() -> dict[str, Any]:
-    """How the page is served, apart from where."""
+def launch_options(style: Path | None = None) -> dict[str, Any]:
+    """How the page is served, apart from where; ``style`` goes into ``theme.head``."""
     return {
         "theme": theme(),
-        "head": head(),
+        "head": head(style),
         "favicon_path": str(ICON),
         "footer_links": [],
         "run_history": False,

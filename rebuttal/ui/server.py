@@ -90,7 +90,7 @@ class Page:
         with lean_import():
             from rebuttal.ui.page import build_ui, launch_options
 
-        return build_ui(self.app), launch_options()
+        return build_ui(self.app), launch_options(self.settings.style)
 
     def _launch(self, port: int, options: dict[str, Any]) -> None:
         _, self.address, public = self._demo.launch(

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from rebuttal.colour import DAY, NIGHT
+from rebuttal.errors import InvalidInput
 
 HERE = Path(__file__).parent
 ICON = HERE / "favicon.svg"
@@ -79,8 +80,23 @@ def theme() -> gr.themes.Base:
     )
 
 
-def head() -> str:
-    """What goes into the page's head: its own style and script, nothing from elsewhere."""
+def head(own: Path | None = None) -> str:
+    """What goes into the page's head: its style and script, and behind them the ``own`` style of
+    whoever runs it. Raises InvalidInput where that is no CSS file.
+    """
     style = "\n".join((HERE / name).read_text(encoding="utf-8") for name in STYLES)
     script = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    return f"<style>{style}</style><script>{script}</script>"
+    further = f"<style>{_own_style(own)}</style>" if own else ""
+    return f"<style>{style}</style>{further}<script>{script}</script>"
+
+
+def _own_style(file: Path) -> str:
+    hint = "REBUTTAL_STYLE names a CSS file."
+    try:
+        style = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = "not UTF-8 text" if isinstance(exc, UnicodeDecodeError) else exc.strerror
+        raise InvalidInput(f"{file.name}: {reason}", hint) from None
+    if "</" in style:
+        raise InvalidInput(f"{file.name}: a page and no style", hint)
+    return style
