@@ -10,7 +10,18 @@ from zipfile import ZipFile
 
 import pytest
 
-from benchmarks import budget, history, import_, overhead, pool, redis_store, start, stop
+from benchmarks import (
+    budget,
+    crowd,
+    history,
+    import_,
+    overhead,
+    pool,
+    redis_store,
+    stamps,
+    start,
+    stop,
+)
 from benchmarks.figures import ratio, table
 from benchmarks.recording import Request
 from rebuttal.providers.base import Message, Options
@@ -152,6 +163,24 @@ def test_a_history(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert name in printed
         assert {"list", "a rare word", "tallies of 1,000", "a turn behind 200"} < set(kinds)
         assert all(len(seconds) in (2, history.LIKES) for seconds in kinds.values())
+
+
+def test_a_stamp_says_when_it_was_made_and_no_other_word_does() -> None:
+    now = stamps.clock()
+    made = range(now - stamps.OLDEST, now + 1, 97)
+    words = b" ".join(stamps.stamp(moment) for moment in made)
+    assert list(stamps.moments(b"Rational thought\\n\\n" + words + b'", Foobar', now)) == [*made]
+
+
+def test_a_crowd(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "figures.json"
+    scene = ["--counts", "2", "--ways", "page", "--audience", "0"]
+    crowd.main([*scene, "--seconds", "1", "--warm", "0.5", "--json", str(file)])
+    assert "delivered" in capsys.readouterr().out
+    (page,) = json.loads(file.read_text("utf-8"))["figures"]["page"]
+    assert 0 < page["worst"] <= page["delivered"] < 1.5
+    assert 0 < page["p50"] <= page["p95"]
+    assert set(page["cores"]) == {"app", "endpoint", "watchers"}
 
 
 def test_a_ratio_is_the_median_over_the_pairs() -> None:
