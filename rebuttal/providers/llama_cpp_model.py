@@ -11,7 +11,6 @@ from rebuttal.catalog import Endpoint, Model
 from rebuttal.errors import BrokenAnswer, ModelError, ServerFailed, Unreachable
 from rebuttal.providers.base import Chunk, Footprint, Limits, Message, Options, Progress
 from rebuttal.providers.llama_cpp_place import SLOTS, Place, wanted
-from rebuttal.providers.openai_compatible import OpenAICompatible
 from rebuttal.providers.weights import WeightsCache
 
 _WAIT = 0.5
@@ -58,6 +57,8 @@ class EmbeddedModel:
             async with aclosing(_ready(place)) as steps:
                 async for step in steps:
                     yield Chunk(waiting=step.text)
+                    # Meanwhile, and not in the event loop: it takes a third of a second.
+                    await asyncio.to_thread(_import_client)
             if place.slots.locked():
                 speaks = f"{place.label} speaks in {SLOTS} other debates; this turn is next"
                 yield Chunk(waiting=speaks)
@@ -91,6 +92,8 @@ class EmbeddedModel:
     async def _spoken(
         self, place: Place, messages: Sequence[Message], options: Options
     ) -> AsyncGenerator[Chunk, None]:
+        from rebuttal.providers.openai_compatible import OpenAICompatible
+
         server = place.server
         assert server
         speaker = OpenAICompatible(
@@ -121,3 +124,8 @@ async def _ready(place: Place) -> AsyncGenerator[Progress, None]:
     if place.loading.cancelled():
         raise ModelError(f"{place.label!r} was unloaded meanwhile", "Resume loads it again.")
     place.loading.result()
+
+
+def _import_client() -> None:
+    """Load what speaks with the server."""
+    import rebuttal.providers.openai_compatible  # noqa: F401
