@@ -15,8 +15,8 @@ window, of those that the endpoint sends in that time where nothing keeps it wai
 takes between two turns counts as missing. Updates come ten times a second, so that lag is about
 50 ms at the median and 100 ms at p95 where nothing else adds to it.
 
-Takes, for each count and way, the seconds of the window and about 20 more: with five counts
-15 minutes.
+Takes, for each count and way, the seconds of the window and about 25 more: with five counts
+16 minutes.
 """
 
 from __future__ import annotations
@@ -33,13 +33,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.crowd_watchers import LABEL, PACE, Way
+from benchmarks.crowd_watchers import PACE
+from benchmarks.crowd_ways import LABEL, Way
 from benchmarks.figures import add_json, load, table, write_json
 from benchmarks.paced import MODEL
 from rebuttal.settings import HOME
 
 WARM = 5.0
 """Seconds that everything runs before it counts."""
+COMING = 12.0
+"""Seconds over which the watchers come, each with a debate of its own: three turns."""
 ONE_DEBATE = "one debate"
 CATALOG = """\
 endpoints:
@@ -59,6 +62,7 @@ class Scene:
     watchers: int
     seconds: float
     warm: float = WARM
+    coming: float = COMING
     turn: int = 200
 
 
@@ -72,11 +76,11 @@ def measure(scene: Scene) -> dict[str, Any]:
         task = {
             "way": WAYS[scene.way],
             "server": app[0],
-            "debates": scene.debates,
             "watchers": scene.watchers,
+            "same": scene.debates < scene.watchers,
+            "every": scene.coming / scene.watchers,
             "warm": scene.warm,
             "seconds": scene.seconds,
-            "spread": min(scene.turn / PACE, 0.05 * scene.debates),
             "processes": {"app": app[1], "endpoint": endpoint[1]},
         }
         words = [sys.executable, "-m", "benchmarks.crowd_watchers", json.dumps(task)]
@@ -135,6 +139,7 @@ def rows(figures: dict[str, list[dict[str, Any]]]) -> list[tuple[str, ...]]:
                     str(one["watchers"]),
                     f"{one['delivered']:.1%}",
                     f"{one['worst']:.1%}",
+                    str(one["left"]),
                     *("-" if one[name] is None else f"{one[name]:.0f}" for name in ("p50", "p95")),
                     *(f"{cores[name]:.0%}" for name in ("app", "endpoint", "watchers")),
                     f"{one['memory']:.0f}",
@@ -149,6 +154,7 @@ HEAD = (
     "watchers",
     "delivered",
     "least",
+    "open",
     "lag p50, ms",
     "p95",
     "core: app",
@@ -164,17 +170,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--counts", type=int, nargs="*", default=[1, 10, 50, 100, 200])
     parser.add_argument("--seconds", type=float, default=20.0, help="what counts of each")
     parser.add_argument("--warm", type=float, default=WARM, help="what does not")
+    parser.add_argument("--coming", type=float, default=COMING, help="until all have come")
     parser.add_argument("--ways", nargs="*", choices=WAYS, default=list(WAYS))
     parser.add_argument("--audience", type=int, default=1000, help="watchers of one debate, or 0")
     add_json(parser)
     args = parser.parse_args(arguments)
     before = load()
+    times = (args.seconds, args.warm, args.coming)
     figures: dict[str, list[dict[str, Any]]] = {}
     for way in args.ways:
-        scenes = [Scene(way, count, count, args.seconds, args.warm) for count in args.counts]
+        scenes = [Scene(way, count, count, *times) for count in args.counts]
         figures[way] = [measure(scene) for scene in scenes]
     if args.audience:
-        scene = Scene("events", 1, args.audience, args.seconds, args.warm)
+        scene = Scene("events", 1, args.audience, *times)
         figures[ONE_DEBATE] = [measure(scene)]
     title = f"{PACE} tokens a second each, {args.seconds:g} s; {before}, then {load()}"
     print(table(title, HEAD, rows(figures)))

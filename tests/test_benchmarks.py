@@ -175,7 +175,7 @@ def test_a_stamp_says_when_it_was_made_and_no_other_word_does() -> None:
 def test_a_crowd(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "figures.json"
     scene = ["--counts", "2", "--ways", "page", "--audience", "0"]
-    crowd.main([*scene, "--seconds", "1", "--warm", "0.5", "--json", str(file)])
+    crowd.main([*scene, "--seconds", "1", "--warm", "0.5", "--coming", "0", "--json", str(file)])
     assert "delivered" in capsys.readouterr().out
     (page,) = json.loads(file.read_text("utf-8"))["figures"]["page"]
     assert 0 < page["worst"] <= page["delivered"] < 1.5
