@@ -2,13 +2,15 @@
 
 from tests.built_in import built_in
 from tests.chromium import browser
-from tests.desk import desk
+from tests.desk import desk, real_desk
 from tests.guarded import pages, strangers_page
 from tests.linked import linked
 from tests.postgres import empty_postgres, postgres
 from tests.redis_server import empty_redis, frail_redis, redis_server
 from tests.snippets import snippets_taken
+from tests.speaker import speaker
 from tests.stores import sql_address, store, store_address
+from tests.surroundings import settle
 
 __all__ = [
     "browser",
@@ -20,10 +22,17 @@ __all__ = [
     "linked",
     "pages",
     "postgres",
+    "real_desk",
     "redis_server",
     "snippets_taken",
+    "speaker",
     "sql_address",
     "store",
     "store_address",
     "strangers_page",
 ]
+
+
+def pytest_configure() -> None:
+    """Before anything is collected or started."""
+    settle()

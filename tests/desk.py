@@ -1,14 +1,16 @@
 """Where somebody sits who does what a page says: a fresh folder, no keys, the commands on the path.
 
-What is called SmolLM2 is the built-in model with short answers, so that commands end soon.
+What is called SmolLM2 at a ``desk`` is scripted and speaks at once (speaker.py); at a ``real_desk``
+it is the built-in model, with short answers.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +28,12 @@ DOCUMENTED = "http://127.0.0.1:7860"
 """Where the pages say that Rebuttal listens."""
 SHORT = 20
 """Tokens of an answer."""
+SCRIPTED = """\
+endpoints:
+  Stage: {{address: "{address}", needs_key: false}}
+models:
+  SmolLM2: {{endpoint: Stage, model: small}}
+"""
 
 
 @dataclass
@@ -98,7 +106,7 @@ class Desk:
     def _filled(self, what: Block | str) -> str:
         text = what if isinstance(what, str) else what.text
         for word, value in self.given.items():
-            text = text.replace(word, value)
+            text = re.sub(rf"\b{word}\b", value, text)
         return text.replace(DOCUMENTED, self.address)
 
 
@@ -125,17 +133,28 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def sit_down(folder: Path, more: Mapping[str, str] | None = None) -> Desk:
-    """A desk in an empty folder."""
+def sit_down(folder: Path, catalog: str) -> Desk:
+    """A desk in an empty folder, with these models."""
+    (folder / "catalog.yaml").write_text(catalog, "utf-8")
+    models = {"REBUTTAL_MODELS": str(folder / "catalog.yaml")}
+    return Desk(folder, environment(folder) | models)
+
+
+def brief() -> str:
+    """The models of the checkout, the built-in one with short answers."""
     catalog = (HOME / "models.yaml").read_text("utf-8")
-    brief = catalog.replace("    max_tokens: 110\n", f"    max_tokens: {SHORT}\n", 1)
-    assert brief != catalog
-    (folder / "brief.yaml").write_text(brief, "utf-8")
-    models = {"REBUTTAL_MODELS": str(folder / "brief.yaml")}
-    return Desk(folder, environment(folder) | models | dict(more or {}))
+    short = catalog.replace("    max_tokens: 110\n", f"    max_tokens: {SHORT}\n", 1)
+    assert short != catalog
+    return short
 
 
 @pytest.fixture
-def desk(tmp_path: Path, built_in: BuiltIn) -> Desk:
-    """A desk of its own for a test, with the built-in model's weights on the machine."""
-    return sit_down(tmp_path)
+def desk(tmp_path: Path, speaker: str) -> Desk:
+    """A desk of its own for a test, with a scripted model."""
+    return sit_down(tmp_path, SCRIPTED.format(address=speaker))
+
+
+@pytest.fixture
+def real_desk(tmp_path: Path, built_in: BuiltIn) -> Desk:
+    """A desk of its own for a test, with the built-in model."""
+    return sit_down(tmp_path, brief())
