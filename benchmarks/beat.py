@@ -1,8 +1,9 @@
 """An endpoint for many at once: python -m benchmarks.beat 50 200.
 
-Every answer has as many words, at as many a second, and each word says when it was sent
-(``benchmarks.stamps``). Answers share beats: whoever speaks on one says the same word, which is
-made once, so that thousands of words a second cost little.
+Every answer has as many words, at as many a second: of a made-up vocabulary, some often and most
+seldom, but for each seventh, which says when it was sent (``benchmarks.stamps``). Answers share
+beats: whoever speaks on one says the same word, which is made once, so that thousands of words a
+second cost little.
 """
 
 from __future__ import annotations
@@ -14,13 +15,38 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
+from random import Random
 
 from benchmarks.paced import MODEL
 from benchmarks.stamps import clock, stamp
 
 BEATS = 5
 """Within the time between two words of one answer."""
+STAMPED = 7
+"""Words of an answer, of which one is a stamp: seven beats are no multiple of an update's ten."""
+VOCABULARY = 2000
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+class Words:
+    """Words as a language has them: the second is said half as often as the first, and so on."""
+
+    def __init__(self) -> None:
+        self._chance = Random(7)
+        self._known = [self._word() for _ in range(VOCABULARY)]
+        self._weights = [1 / rank for rank in range(1, VOCABULARY + 1)]
+
+    def take(self) -> str:
+        """Any of them."""
+        return self._chance.choices(self._known, self._weights)[0]
+
+    def _word(self) -> str:
+        pairs = self._chance.randint(1, 4)
+        return "".join(
+            self._chance.choice("bcdfghklmnprstvw") + self._chance.choice("aeiou")
+            for _ in range(pairs)
+        )
 
 
 @dataclass(eq=False)
@@ -39,6 +65,7 @@ class Endpoint:
         self._between = 1 / pace / BEATS
         self._words = words
         self._answers: list[dict[Answer, None]] = [{} for _ in range(BEATS)]
+        self._vocabulary = Words()
         self._said_at = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -56,15 +83,19 @@ class Endpoint:
     async def beat(self) -> None:
         """Until cancelled. A beat that comes late is made up for at once."""
         at = time.monotonic()
-        while True:
-            for answers in self._answers:
-                at += self._between
-                await asyncio.sleep(max(at - time.monotonic(), 0.0))
-                self._say(answers)
+        for number in count():
+            at += self._between
+            await asyncio.sleep(max(at - time.monotonic(), 0.0))
+            # Those of one beat say theirs when those of the next do not.
+            is_stamp = (number // BEATS + number % BEATS) % STAMPED == 0
+            self._say(self._answers[number % BEATS], self._stamp() if is_stamp else None)
 
-    def _say(self, answers: dict[Answer, None]) -> None:
+    def _stamp(self) -> str:
         self._said_at = max(clock(), self._said_at + 1)
-        word = stamp(self._said_at).decode()
+        return stamp(self._said_at).decode()
+
+    def _say(self, answers: dict[Answer, None], mark: str | None) -> None:
+        word = mark or self._vocabulary.take()
         first, further = (_said({"content": text}) for text in (word, f" {word}"))
         for answer in list(answers):
             answer.writer.write(first if answer.left == self._words else further)

@@ -3,9 +3,9 @@
     python -m benchmarks.crowd --counts 1 10 50 100 200 --seconds 20
 
 Each debate has two seats that speak in turn, 200 tokens a turn at 50 a second, from an endpoint
-that is a process of its own and keeps its pace whoever listens. Every token says when it was sent.
-The watchers, again a process of their own, read what a browser would: Gradio's queue with both
-listeners of the page (``page``), or the server-sent events of the interface for programs
+that is a process of its own and keeps its pace whoever listens. Each seventh token says when it
+was sent. The watchers, again a process of their own, read what a browser would: Gradio's queue with
+both listeners of the page (``page``), or the server-sent events of the interface for programs
 (``events``). ``default`` and ``tuned`` are a bare Gradio page with a debate of the same kind
 (benchmarks.crowd_bare). Then a thousand watch one debate over server-sent events.
 

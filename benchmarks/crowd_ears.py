@@ -1,4 +1,4 @@
-"""One stream of server-sent events, and how old every token was when it came."""
+"""One stream of server-sent events, and how old the words that say it were when they came."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Ears(asyncio.Protocol):
 
     def __init__(self, host: str, path: str, mark: bytes = b"") -> None:
         self.ages = array("d")
-        """Milliseconds, of each token that counted."""
+        """Milliseconds, of each stamp that counted."""
         self.counts = False
         self._mark = mark
         self._request = f"GET {path} HTTP/1.1\r\nhost: {host}\r\naccept: text/event-stream\r\n\r\n"

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 import httpx
 import psutil
 
+from benchmarks.beat import STAMPED
 from benchmarks.crowd_ears import Ears
 from benchmarks.crowd_ways import Entrance, Way
 
@@ -75,7 +76,7 @@ async def watch(task: Task) -> Heard:
         one.counts = False
     seconds = time.monotonic() - began
     ages = sorted(age for one in ears for age in one.ages)
-    ideal = PACE * seconds
+    ideal = PACE / STAMPED * seconds
     heard = Heard(
         seconds=seconds,
         delivered=len(ages) / (ideal * len(ears)),
