@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import select
 import struct
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from rebuttal.cli.commands import terminal
 from rebuttal.providers.base import ChatModel
 from rebuttal.providers.scripted import Line, ScriptedModel
 from rebuttal.settings import HOME, Settings
+from tests.running import Running, start
 from tests.terminal_app import chat_models, serve
 
 HELD = "Tea keeps a mind calm, and a calm mind weighs every claim before it speaks one word of it."
@@ -61,17 +61,17 @@ class Glass:
         self._ours, self._theirs = pty.openpty()
         self._screen = pyte.HistoryScreen(columns, rows, history=2000, ratio=0.01)
         self._stream = pyte.ByteStream(self._screen)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Running | None = None
         self.raw = b""
         self._tell_size(columns, rows)
 
     def run(self, *words: str, data: Path | None, module: str = "tests.glass", **env: str) -> None:
         """Start it, with that data folder unless it works at a server."""
         kept = {name: value for name, value in os.environ.items() if name not in UNSET}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *words, *(("--data", str(data)) if data else ())],
-            cwd=HOME,
-            env={**kept, "TERM": "xterm-256color", **env},
+        self._process = start(
+            *("-m", module, *words, *(("--data", str(data)) if data else ())),
+            environment={**kept, "TERM": "xterm-256color", **env},
+            folder=HOME,
             stdin=self._theirs,
             stdout=self._theirs,
             stderr=self._theirs,

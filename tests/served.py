@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.running import Running, start
 
 
 @dataclass
@@ -16,7 +16,7 @@ class Served:
     """Where it is, and the process."""
 
     address: str
-    process: subprocess.Popen[str]
+    process: Running
 
     def end(self) -> int:
         """Ask it to end, and wait. Returns its exit status."""
@@ -30,12 +30,7 @@ def serving(
 ) -> Iterator[Served]:
     """Start the scripted page, or what ``command`` starts, and wait until it says where it is."""
     arguments = command or ("-m", "tests.page_app", str(folder))
-    process = subprocess.Popen(
-        [sys.executable, *arguments],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **(environment or {})},
-    )
+    process = start(*arguments, environment={**os.environ, **(environment or {})})
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

@@ -6,8 +6,8 @@ In place of the guard stands a doorkeeper who believes a header, so that a test 
 from __future__ import annotations
 
 import json
+import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, MutableMapping
@@ -26,6 +26,7 @@ from rebuttal.settings import load_settings
 from rebuttal.ui.page import build_ui, launch_options
 from rebuttal.ui.raw import RawBlocks
 from tests.page_app import CATALOG, chat_models
+from tests.running import Running, start
 
 WHO = "x-who"
 FORM = ("topic", "seats", "endpoint", "key", "rounds", "language", "request")
@@ -135,7 +136,7 @@ class House:
 
     address: str
     log: Path
-    process: subprocess.Popen[str]
+    process: Running
     guests: ExitStack
 
     def stranger(self, name: str | None = "bob") -> Stranger:
@@ -149,10 +150,10 @@ class House:
 def house(folder: Path, profile: str = "public", *words: str, **settings: str) -> Iterator[House]:
     """Start the page with these settings, and wait until it says where it is."""
     given = [f"{name}={value}" for name, value in settings.items()]
-    command = [sys.executable, "-m", "tests.strangers", str(folder), profile, *words, *given]
+    command = ("-m", "tests.strangers", str(folder), profile, *words, *given)
     log = folder / "log.txt"
     with log.open("w") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+        process = start(*command, environment=os.environ, stderr=errors.fileno())
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
