@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 from contextlib import redirect_stdout
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from rebuttal.settings import HOME
 from tests.built_in import BuiltIn
 from tests.snippets import Block, blocks, runs
 from tests.symptoms import KEYS, caused
+from tests.test_architecture import FLOORS
 
 README = (HOME / "README.md").read_text("utf-8")
 
@@ -44,6 +47,45 @@ def test_the_programs_of_the_concepts_print_what_the_pages_say() -> None:
     assert printed(WHO_SPEAKS) == PRINTED.text
     assert printed(WHAT_IS_HEARD) == HEARD.text
     assert printed(PANEL) == SUMMED_UP.text
+
+
+# Inside
+
+INSIDE = (HOME / "docs" / "inside.md").read_text("utf-8")
+
+
+def test_the_floor_plan_on_the_page_is_the_one_that_is_held() -> None:
+    plan: dict[int, set[str]] = {floor: set() for floor in FLOORS}
+    for floor, rooms in re.findall(r"^\| (\d) \| (.*?) \|", INSIDE, re.M):
+        found = re.findall(r"`([\w.]+)`", rooms)
+        assert not plan[int(floor)] & {*found}
+        plan[int(floor)] |= {*found}
+    held = {
+        floor: {room if floor > 6 else room.removeprefix("rebuttal.") for room in rooms}
+        for floor, rooms in FLOORS.items()
+    }
+    assert plan == held
+
+
+def is_there(name: str) -> bool:
+    """Whether ``room.module.Class.method`` is one of ours."""
+    parts = name.split(".")
+    for cut in range(len(parts), 0, -1):
+        module = f"rebuttal.{'.'.join(parts[:cut])}"
+        if (HOME / f"{module.replace('.', '/')}.py").exists():
+            found: object = import_module(module)
+            for part in parts[cut:]:
+                found = getattr(found, part, None)
+            return found is not None
+    return (HOME / "rebuttal" / parts[0]).is_dir() and len(parts) == 1
+
+
+def test_every_name_in_the_walk_is_there() -> None:
+    walk = INSIDE.partition("## The walk")[2]
+    named = re.findall(r"`([a-z_]+(?:\.\w+)+)`", walk)
+    assert len(named) > 40
+    assert [name for name in named if not is_there(name)] == []
+    assert not is_there("live.LiveDebate.begins")
 
 
 # Troubleshooting
