@@ -31,7 +31,7 @@ class Pair:
     on: Served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """On this machine: unguarded, and guarded as by default."""
     bare, shut = tmp_path_factory.mktemp("bare"), tmp_path_factory.mktemp("shut")
@@ -43,7 +43,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         yield Pair(off, on)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def strangers_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """As strangers get it: the public profile, which takes another name too."""
     folder = tmp_path_factory.mktemp("public")

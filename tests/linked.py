@@ -121,7 +121,7 @@ async def reading(
         writer.transport.abort()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def linked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Linked]:
     """One page for every test about links."""
     folder = tmp_path_factory.mktemp("linked")
