@@ -59,6 +59,14 @@ def test_no_event_is_offered_to_other_programs(config: dict[str, Any]) -> None:
     assert {event["api_visibility"] for event in config["dependencies"]} == {"private"}
 
 
+def test_no_component_keeps_a_progress_that_gradio_would_copy_with_every_word(
+    config: dict[str, Any],
+) -> None:
+    asking = [event for event in config["dependencies"] if event["backend_fn"]]
+    assert len(asking) > 50
+    assert all(event["show_progress_on"] == [] for event in asking)
+
+
 def test_nothing_on_the_page_holds_a_connection_while_idle(config: dict[str, Any]) -> None:
     kinds = {component["type"] for component in config["components"]}
     assert not kinds & {"state", "timer", "browserstate", "chatbot", "html"}

@@ -25,6 +25,9 @@ QUICK: dict[str, Any] = {
     "preprocess": False,
     "postprocess": False,
     "show_progress": "hidden",
+    # Nowhere: with every message of any event Gradio's page would copy and compare each component
+    # that it keeps a progress for, also where that is hidden.
+    "show_progress_on": [],
     "api_visibility": "private",
 }
 """For events that are answered at once, without the queue. Values arrive as the page sent them."""
