@@ -182,7 +182,7 @@ WATCHING = """
   window.seen = {};
   document.addEventListener('click', () => { window.seen.asked ??= performance.now(); }, true);
   new MutationObserver(() => {
-    const live = document.querySelector('.live .words')?.textContent.trim();
+    const live = document.querySelector('.live .words:not(:has(.silence))')?.textContent.trim();
     if (live || document.querySelector('.settled .words')) window.seen.first ??= performance.now();
     const status = document.querySelector('.status-line')?.textContent || '';
     if (status.includes('Done.')) window.seen.ended ??= performance.now();

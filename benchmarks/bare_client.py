@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import httpx2
 import openai
 
+from benchmarks.heard import Heard, Said
 from benchmarks.recording import Request
 from rebuttal.catalog import Catalog, Model
 from rebuttal.providers.base import Message
@@ -20,16 +21,6 @@ from rebuttal.providers.llama_cpp_process import LlamaServer, start_server
 from rebuttal.providers.weights import WeightsCache
 from rebuttal.providers.wire import request_body
 from rebuttal.settings import Settings
-
-
-@dataclass(frozen=True)
-class Spoken:
-    """What the loop took: clock times in seconds, and tokens that the server generated."""
-
-    first_token_at: float
-    ended_at: float
-    tokens: int
-    texts: tuple[str, ...]
 
 
 @asynccontextmanager
@@ -50,40 +41,40 @@ async def serving(settings: Settings, model: Model) -> AsyncIterator[LlamaServer
 
 def ask_all(
     server: LlamaServer, catalog: Catalog, model: Model, requests: Sequence[Request]
-) -> Spoken:
+) -> Heard:
     """Send each request when the one before has ended, and read every answer to its end.
 
     Each may take exactly the tokens that it took in the debate.
     """
     endpoint = catalog.endpoint_of(model)
-    first_token_at, tokens, texts = 0.0, 0, []
     with openai.OpenAI(api_key=server.key, base_url=server.address, max_retries=0) as client:
+        heard = Heard()
         for request in requests:
             taken = request.usage.completion_tokens
             assert taken, "the server counts no tokens"
             options = replace(request.options, max_tokens=taken)
             body = request_body(endpoint, model, request.messages, options)
-            text, generated, began = _ask(client, body)
-            first_token_at = first_token_at or began
-            tokens += generated
-            texts.append(text)
-    return Spoken(first_token_at, time.time(), tokens, tuple(texts))
+            heard.turns.append(_ask(client, body))
+    return heard
 
 
-def _ask(client: openai.OpenAI, body: dict[str, Any]) -> tuple[str, int, float]:
+def _ask(client: openai.OpenAI, body: dict[str, Any]) -> Said:
     """The answer, its tokens, and when its first one came."""
-    pieces, began, generated = [], 0.0, 0
+    said = Said()
     model, messages = body.pop("model"), body.pop("messages")
     with client.chat.completions.create(
         model=model, messages=messages, stream=body.pop("stream"), extra_body=body
     ) as chunks:
         for chunk in chunks:
             if chunk.usage:
-                generated = chunk.usage.completion_tokens
+                said.generated = chunk.usage.completion_tokens
+            if timings := (chunk.model_extra or {}).get("timings"):
+                said.evaluated = timings["prompt_n"]
             if chunk.choices and chunk.choices[0].delta.content:
-                began = began or time.time()
-                pieces.append(chunk.choices[0].delta.content)
-    return "".join(pieces), generated, began
+                said.first = said.first or time.monotonic()
+                said.text += chunk.choices[0].delta.content
+    said.ended = time.monotonic()
+    return said
 
 
 async def tokens_of(server: LlamaServer, messages: Sequence[Message], answer: str) -> list[int]:

@@ -1,8 +1,12 @@
-"""How long does the page take to be served? Against a bare Gradio page of three tabs.
+"""How long from the start of a process to the page, and to the first words of a first debate?
 
-    python -m benchmarks.start --pairs 5
+    python -m benchmarks.start --pairs 5        (about 2.5 minutes)
 
-From the start of the process until ``/`` answers with 200, asked every 10 ms; both sides in turn.
+*Page*: from the start of ``debate_app.py`` until ``/`` answers with 200, asked every 10 ms, beside
+a bare Gradio page of three tabs. *First words*: a debate on the built-in model is asked for over
+HTTP as soon as the page is served; the model is loaded then, its weights are on the disk. In the
+terminal: from the start of ``rebuttal debate`` until the first words. All in turn, in one run.
+
 Python's bytecode lies in a folder of our own: ``warm``, where an unmeasured start has written it,
 is what a user has from the second start on; ``none`` is Python with PYTHONDONTWRITEBYTECODE=1.
 ``as-is`` leaves that to the environment.
@@ -11,108 +15,66 @@ is what a user has from the second start on; ``none`` is Python with PYTHONDONTW
 from __future__ import annotations
 
 import argparse
-import http.client
-import os
-import socket
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Literal, get_args
+from typing import get_args
 
 from benchmarks.figures import add_json, load, ratio, table, write_json
-from rebuttal.settings import HOME
+from benchmarks.started import (
+    Bytecode,
+    bare_page,
+    environment,
+    free_port,
+    our_page,
+    seconds_to_terminal_words,
+    seconds_to_words,
+    served,
+)
 
-BARE = """\
-import sys
-
-import gradio as gr
-
-
-def answer(message, history):
-    return [*history, {"role": "user", "content": message}]
-
-
-with gr.Blocks() as demo:
-    for name in ("Chat", "Exchange", "Debate"):
-        with gr.Tab(name):
-            chatbot = gr.Chatbot()
-            message = gr.Textbox()
-            gr.Button("Send").click(answer, [message, chatbot], chatbot)
-demo.launch(server_port=int(sys.argv[1]), quiet=True)
-"""
-POLL_EVERY = 0.01
-SERVED_WITHIN = 120.0
-
-
-def seconds_to_page(command: Sequence[str], port: int, env: dict[str, str]) -> float:
-    """From the start of the process until its page has been served once."""
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *command], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        while not _is_served(port):
-            if process.poll() is not None:
-                raise RuntimeError(f"{command[0]} ended with code {process.returncode}")
-            if time.perf_counter() - began > SERVED_WITHIN:
-                raise TimeoutError(f"{command[0]} served no page in {SERVED_WITHIN:.0f} s")
-            time.sleep(POLL_EVERY)
-        return time.perf_counter() - began
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _is_served(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        connection.request("GET", "/")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-Bytecode = Literal["warm", "none", "as-is"]
+PAGE, BARE = "page", "bare page"
+WORDS = "page, to the first words"
+TERMINAL = "terminal, to the first words"
 
 
 def starts(folder: Path, pairs: int, bytecode: Bytecode) -> dict[str, list[float]]:
-    """Seconds of every start of both sides, alternating."""
-    bare = folder / "bare.py"
-    bare.write_text(BARE, "utf-8")
-    env = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    if bytecode != "as-is":
-        env["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
-        env["PYTHONDONTWRITEBYTECODE"] = "1" if bytecode == "none" else ""
-
-    def page() -> float:
-        port = free_port()
-        command = (str(HOME / "debate_app.py"), "--port", str(port), "--data", str(folder / "data"))
-        return seconds_to_page(command, port, env)
-
-    def bare_page() -> float:
-        port = free_port()
-        return seconds_to_page((str(bare), str(port)), port, env)
-
-    if bytecode == "warm":
-        page(), bare_page()
-    measured: dict[str, list[float]] = {"page": [], "bare": []}
-    for _ in range(pairs):
-        measured["page"].append(page())
-        measured["bare"].append(bare_page())
+    """Seconds of every start, in turn, by what was started."""
+    env = environment(folder, bytecode)
+    measured: dict[str, list[float]] = {}
+    unmeasured = 1 if bytecode == "warm" else 0
+    for number in range(pairs + unmeasured):
+        taken = _once(folder, env)
+        if number >= unmeasured:
+            for name, seconds in taken.items():
+                measured.setdefault(name, []).append(seconds)
     return measured
+
+
+def _once(folder: Path, env: dict[str, str]) -> dict[str, float]:
+    port = free_port()
+    with served(our_page(folder, port), port, env) as page:
+        words = page + seconds_to_words(port)
+    port = free_port()
+    with served(bare_page(folder, port), port, env) as bare:
+        pass
+    terminal = seconds_to_terminal_words(folder, env)
+    return {PAGE: page, BARE: bare, WORDS: words, TERMINAL: terminal}
+
+
+def rows(measured: Mapping[str, Mapping[str, Sequence[float]]]) -> list[tuple[str, ...]]:
+    """A line for each kind of start: medians, the page's ratio to the bare one."""
+    return [
+        (
+            f"bytecode {bytecode}",
+            f"{median(taken[PAGE]):.2f}",
+            f"{median(taken[BARE]):.2f}",
+            f"{ratio(taken[PAGE], taken[BARE]):.2f}",
+            f"{median(taken[WORDS]):.2f}",
+            f"{median(taken[TERMINAL]):.2f}",
+        )
+        for bytecode, taken in measured.items()
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -128,17 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for bytecode in args.bytecode:
         with tempfile.TemporaryDirectory() as folder:
             measured[bytecode] = starts(Path(folder), args.pairs, bytecode)
-    rows = [
-        (
-            f"bytecode {bytecode}",
-            f"{median(sides['page']):.2f} s",
-            f"{median(sides['bare']):.2f} s",
-            f"{ratio(sides['page'], sides['bare']):.2f}",
-        )
-        for bytecode, sides in measured.items()
-    ]
-    title = f"Process start to page served, medians of {args.pairs} pairs; {before}, then {load()}"
-    print(table(title, ("debate_app.py", "bare page", "ratio"), rows))
+    title = f"Seconds from the start, medians of {args.pairs}; {before}, then {load()}"
+    head = ("page served", "bare page", "ratio", "first words", "terminal: first words")
+    print(table(title, head, rows(measured)))
     write_json(args.json, measured)
 
 

@@ -18,9 +18,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -28,7 +25,6 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import httpx
 import openai
@@ -49,9 +45,10 @@ from benchmarks.asked import (
 )
 from benchmarks.figures import add_json, load, table, write_json
 from benchmarks.paced import MODEL
+from benchmarks.process import chromium, running, serving
 from rebuttal.app import DebateApp
 from rebuttal.remote import RemoteApp
-from rebuttal.settings import HOME, load_settings
+from rebuttal.settings import load_settings
 
 CATALOG = """\
 endpoints:
@@ -93,47 +90,20 @@ async def surfaces(place: Place, with_page: bool) -> AsyncIterator[dict[str, Sur
             tools = await stack.enter_async_context(Client(f"{place.server}/mcp"))
             found["MCP over HTTP"] = mcp_tools(tools)
         if with_page:
-            found["page, in Chromium"] = page(await _chromium(stack), place)
+            found["page, in Chromium"] = page(await chromium(stack), place)
         found["terminal, a new process"] = terminal(place)
         yield found
 
 
-async def _chromium(stack: AsyncExitStack) -> Any:
-    from playwright.async_api import async_playwright
-
-    from tests.chromium import CHROMIUM
-
-    started = await stack.enter_async_context(async_playwright())
-    arguments = ["--no-sandbox", "--disable-gpu"]
-    running = await started.chromium.launch(executable_path=CHROMIUM, args=arguments)
-    stack.push_async_callback(running.close)
-    return running
-
-
 @contextmanager
-def serving(folder: Path, *pace: str) -> Iterator[Place]:
+def staged(folder: Path, *pace: str) -> Iterator[Place]:
     """The endpoint and a whole Rebuttal, each as a process."""
-    with _process("benchmarks.paced", *pace) as endpoint:
+    with running("benchmarks.paced", *pace) as endpoint:
         models = folder / "models.yaml"
         models.write_text(CATALOG.format(address=endpoint, model=MODEL), "utf-8")
-        words = ["serve", "--models", str(models), "--data", str(folder / "data")]
-        with _process("rebuttal", *words, REBUTTAL_MCP="true") as said:
-            server = said.split("at ")[1].split()[0].rstrip("/")
+        words = ["--models", str(models), "--data", str(folder / "data")]
+        with serving(*words, REBUTTAL_MCP="true") as server:
             yield Place(endpoint, server, models, folder / "terminal")
-
-
-@contextmanager
-def _process(module: str, *words: str, **env: str) -> Iterator[str]:
-    """Run a module; its first line."""
-    command = [sys.executable, "-m", module, *words]
-    with subprocess.Popen(
-        command, cwd=HOME, env={**os.environ, **env}, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout
-            yield process.stdout.readline().strip()
-        finally:
-            process.terminate()
 
 
 async def measure(place: Place, runs: int, with_page: bool) -> dict[str, list[Sample]]:
@@ -193,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     before = load()
     with (
         tempfile.TemporaryDirectory() as folder,
-        serving(Path(folder), *args.pace.split()) as place,
+        staged(Path(folder), *args.pace.split()) as place,
     ):
         with_page = not args.no_page and find_spec("playwright") is not None
         samples = asyncio.run(measure(place, args.runs, with_page))

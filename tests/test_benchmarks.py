@@ -15,6 +15,7 @@ from benchmarks import (
     crowd,
     history,
     import_,
+    import_cost,
     overhead,
     pool,
     redis_store,
@@ -23,9 +24,13 @@ from benchmarks import (
     stop,
 )
 from benchmarks.figures import ratio, table
+from benchmarks.heard import Heard, Said
+from benchmarks.least import count_tokens
 from benchmarks.recording import Request
+from benchmarks.started import SERVED_WITHIN, free_port, served
 from rebuttal.providers.base import Message, Options
 from rebuttal.records import Usage
+from rebuttal.settings import HOME
 from tests.built_in import BuiltIn
 from tests.redis_server import RedisServer
 
@@ -49,7 +54,7 @@ async def test_a_whole_history_counts_as_its_last_view() -> None:
         request(*first, answer="two", evaluated=40),
         request(*second, answer="four", evaluated=30),
     ]
-    tokens = await overhead.count_tokens(requests, letters)
+    tokens = await count_tokens(requests, letters)
     assert tokens.least == len(await letters(requests[1].messages))
     assert tokens.evaluated == 70
     assert tokens.least - tokens.least_answers_known == len("two")
@@ -63,46 +68,81 @@ async def test_a_short_history_counts_what_each_view_has_behind_the_shared_begin
     first, second = [await letters(one.messages) for one in requests]
     shared = len("<system>SYSTEM <user>same ")
     assert first[:shared] == second[:shared]
-    tokens = await overhead.count_tokens(requests, letters)
+    tokens = await count_tokens(requests, letters)
     assert tokens.least == len(first) + len(second) - shared
 
 
 async def test_seats_share_nothing_and_a_view_asked_again_costs_its_last_token() -> None:
     other = Request((Message("system", "ANOTHER"),), Options(), "", Usage(evaluated_tokens=0))
-    tokens = await overhead.count_tokens([other, other, request(answer="", evaluated=0)], letters)
+    tokens = await count_tokens([other, other, request(answer="", evaluated=0)], letters)
     views = len(await letters(other.messages)) + len(await letters((SYSTEM,)))
     assert tokens.least == views + 1
+
+
+def test_a_debate_is_heard_by_its_first_words_its_gaps_and_its_end() -> None:
+    heard = Heard(1.0, [Said(3.0, 5.0, evaluated=7), Said(5.5, 9.0, evaluated=2)])
+    assert (heard.first, heard.gaps, heard.talk, heard.whole) == (2.0, [0.5], 6.0, 8.0)
+    other = Heard(0.0, [Said(1.0, 3.0, evaluated=7), Said(4.0, 5.0, evaluated=2)])
+    _, told = overhead.way_rows({overhead.BARE: [other], "a": [heard]})
+    assert told == ("a", "2.00", "500", "500", "6.00", "1.500", "8.00", "9", "0")
 
 
 def test_the_overhead_of_a_debate(
     built_in: BuiltIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "figures.json"
-    overhead.main(["--rounds", "1", "--pairs", "1", "--json", str(file)])
+    file, models = tmp_path / "figures.json", tmp_path / "models.yaml"
+    shipped = (HOME / "models.yaml").read_text("utf-8")
+    models.write_text(shipped.replace("max_tokens: 110", "max_tokens: 16"), "utf-8")
+    small = ["--rounds", "1", "--pairs", "1", "--models", str(models)]
+    overhead.main([*small, "--json", str(file)])
     printed = capsys.readouterr().out
     assert "Prompt tokens, 2 turns of 2 seats on SmolLM2" in printed
-    assert "first token to last turn" in printed
-    assert "different things" not in printed
     figures = json.loads(file.read_text("utf-8"))["figures"]
-    assert figures["tokens"]["evaluated"] >= figures["tokens"]["least"] > 100
-    (app,), (bare,) = figures["app"], figures["bare"]
-    assert bare["tokens"] == figures["tokens"]["generated"] > 0
-    assert 0 < app["after_start"] < app["with_loading"] < app["whole"]
+    tokens, ways = figures["tokens"], figures["ways"]
+    assert tokens["evaluated"] >= tokens["least"] > 100
+    assert set(ways) >= {overhead.BARE, overhead.TERMINAL}
+    for name, (heard,) in ways.items():
+        assert name in printed
+        assert 0 < heard["first"] < heard["whole"]
+        assert 0 < heard["talk"] < heard["whole"]
+        if f"{name}: other words" not in printed:
+            assert heard["generated"] == tokens["generated"]
 
 
-def test_the_start_of_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_start_of_the_page_and_what_it_imports(
+    built_in: BuiltIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "figures.json"
     start.main(["--pairs", "1", "--bytecode", "as-is", "--json", str(file)])
     assert "bytecode as-is" in capsys.readouterr().out
-    figures = json.loads(file.read_text("utf-8"))["figures"]["as-is"]
-    assert all(0 < seconds < start.SERVED_WITHIN for side in figures.values() for seconds in side)
+    taken = json.loads(file.read_text("utf-8"))["figures"]["as-is"]
+    assert all(0 < seconds < SERVED_WITHIN for side in taken.values() for seconds in side)
+    assert taken[start.WORDS] > taken[start.PAGE]
+
+
+def test_the_time_of_imports_is_summed_by_package() -> None:
+    told = (
+        b"import time: self [us] | cumulative | imported package\n"
+        b"import time:      1000 |       1000 |   gradio.events\n"
+        b"a word of somebody else\n"
+        b"import time:       500 |       1500 | gradio\n"
+        b"import time:       250 |        250 | json\n"
+    )
+    cost, modules = import_cost.packages(told)
+    assert cost == {"gradio": 1.5, import_cost.STANDARD: 0.25}
+    assert modules == {"gradio": 2, import_cost.STANDARD: 1}
+    one = import_cost.Cost([1.0, 2.0, 9.0], [0.0, 0.0, 0.0], [3.0, 3.0, 3.0], 4)
+    assert import_cost.rows({"a": one})[0] == ("a", "2", "3", "0", "4")
 
 
 def test_a_page_that_does_not_start_is_no_figure(tmp_path: Path) -> None:
     script = tmp_path / "broken.py"
     script.write_text("raise SystemExit(3)")
-    with pytest.raises(RuntimeError, match=r"ended with code 3"):
-        start.seconds_to_page((str(script),), start.free_port(), {**os.environ})
+    with (
+        pytest.raises(RuntimeError, match=r"ended with code 3"),
+        served((str(script),), free_port(), {**os.environ}),
+    ):
+        pass
 
 
 def test_stops(built_in: BuiltIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
