@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ from rebuttal.providers.base import Chunk, Message, Options
 from rebuttal.records import OPERATOR, Turn, Visitor
 from rebuttal.settings import load_settings
 from tests.debates import CYNIC_AND_RATIONAL
+from tests.running import Running, start
 from tests.stores import ROOT
 
 EVENT: TypeAdapter[DebateEvent] = TypeAdapter(DebateEvent)
@@ -40,8 +42,11 @@ class Refused(Exception):
 class Neighbour:
     """The process, from outside. Watched debates are heard in ``news``, with the moments."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(
+        self, process: Running, heard: asyncio.StreamReader, said: asyncio.StreamWriter
+    ) -> None:
         self.process = process
+        self._heard, self._said = heard, said
         self.news: dict[str, list[tuple[float, DebateEvent]]] = {}
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._listening = asyncio.create_task(self._listen())
@@ -51,9 +56,8 @@ class Neighbour:
         number = len(self._answers)
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         line = json.dumps({"n": number, "do": method, "with": arguments, "named": named})
-        assert self.process.stdin
-        self.process.stdin.write(f"{line}\n".encode())
-        await self.process.stdin.drain()
+        self._said.write(f"{line}\n".encode())
+        await self._said.drain()
         return await asyncio.wait_for(answer, 40)
 
     async def start(self, rounds: int, **named: object) -> str:
@@ -107,17 +111,16 @@ class Neighbour:
         """End it in the middle of whatever it does; the moment."""
         self.process.kill()
         moment = time.monotonic()
-        await self.process.wait()
+        await asyncio.to_thread(self.process.wait)
         return moment
 
     async def end(self) -> int:
         """Ask it to end in order. Its exit status."""
         self.process.terminate()
-        return await asyncio.wait_for(self.process.wait(), 20)
+        return await asyncio.to_thread(self.process.wait, 20)
 
     async def _listen(self) -> None:
-        assert self.process.stdout
-        async for line in self.process.stdout:
+        async for line in self._heard:
             said = json.loads(line)
             if "news" in said:
                 events = [EVENT.validate_json(event) for event in said["events"]]
@@ -133,10 +136,9 @@ class Neighbour:
 
     async def close(self) -> None:
         """Whatever it does, it is gone."""
-        with suppress(ProcessLookupError):
-            self.process.kill()
-        await self.process.wait()
+        await self.kill()
         await self._listening
+        self._said.close()
 
 
 @asynccontextmanager
@@ -146,20 +148,25 @@ async def neighbour(
     """Such a process, from when it stands by."""
     named = {"DATABASE": addresses["database"], "REDIS": addresses["redis"], **settings}
     environment = {**os.environ, **{f"REBUTTAL_{name}": value for name, value in named.items()}}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.neighbour", str(folder), str(words)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env=environment,
-        cwd=ROOT,
-        limit=2**24,
-    )
-    one = Neighbour(process)
+    # Two sockets: a process that does not wait on one for words would not wait on it to speak.
+    (ours, stdout), (mouth, stdin) = socket.socketpair(), socket.socketpair()
+    with stdout, stdin:
+        process = start(
+            *("-m", "tests.neighbour", str(folder), str(words)),
+            environment=environment,
+            folder=ROOT,
+            stdin=stdin.fileno(),
+            stdout=stdout.fileno(),
+        )
+    heard, ear = await asyncio.open_connection(sock=ours, limit=2**24)
+    _, said = await asyncio.open_connection(sock=mouth)
+    one = Neighbour(process, heard, said)
     try:
         await one.ask("stand_by")
         yield one
     finally:
         await one.close()
+        ear.close()
 
 
 # --- inside the process ---------------------------------------------------------------------------

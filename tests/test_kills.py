@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from contextlib import ExitStack, closing
@@ -15,49 +14,16 @@ from typing import Self
 
 from rebuttal.records import Turn
 from rebuttal.stores.sql import SqlStore
-from tests.stores import ROOT
+from tests.running import start
 
 ROUNDS, WRITERS = 9, 3
-
-WRITE_FOR_EVER = """
-import asyncio, itertools, sys
-from rebuttal.records import new_id
-from rebuttal.stores.sql import SqlStore
-from tests.stores import a_debate, a_turn
-
-async def write(store, length):
-    while True:
-        debate, tip = new_id(), new_id()
-        await store.add_debate(a_debate(debate, tip=tip), a_turn(tip, None))
-        print("kept", debate, tip, flush=True)
-        for number in range(length):
-            turn = new_id()
-            await store.add_turn(debate, a_turn(turn, tip, text=f"{number} " * 500))
-            tip = turn
-            print("kept", debate, tip, flush=True)
-            if number % 10 == 9:
-                back = (await store.get_turns(debate))[-3].id
-                await store.move_tip(debate, back, expected=tip)
-                tip = back
-
-async def main():
-    store = SqlStore.open(sys.argv[1])
-    await asyncio.gather(write(store, 5), write(store, 40))
-
-asyncio.run(main())
-"""
 
 
 class Writer:
     """A process that keeps debates and turns and says so after each; its words are collected."""
 
     def __init__(self, address: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", WRITE_FOR_EVER, address],
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-        )
+        self._process = start("-m", "tests.writer", address, environment=os.environ)
         self._said: list[str] = []
         self._listener = threading.Thread(target=self._listen)
         self._listener.start()

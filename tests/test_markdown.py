@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from rebuttal.markdown import JOINER, markdown_line, quoted, safe_line, safe_markdown
 from rebuttal.material import clean
+from tests.cases import cases
 from tests.hostile import HOSTILE, blocks, offences, read, sayings
 
 MANY = settings(
-    max_examples=4_000,
+    max_examples=cases(1_000),
     deadline=None,
     derandomize=True,
     database=None,
@@ -46,7 +47,7 @@ def test_whatever_is_said_stays_words_and_ends_with_its_turn(said: str, at: int)
         assert within[-3:] == ["html_block", "paragraph_open", "AFTER"]
 
 
-@settings(MANY, max_examples=2_000)
+@settings(MANY, max_examples=cases(500))
 @given(HOSTILE)
 def test_a_quote_is_one_quote_and_a_line_is_one_line(said: str) -> None:
     assert offences(quoted(said)) == []

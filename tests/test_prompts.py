@@ -16,6 +16,7 @@ from rebuttal.prompts import default_stances, stance_text
 from rebuttal.providers.base import Message
 from rebuttal.records import USER, Debater, Persona
 from rebuttal.views import Budget, View, ask_again, debater_messages
+from tests.cases import cases
 from tests.debates import debate, debater, turns
 
 EXAMPLES = 2
@@ -327,7 +328,7 @@ def test_what_only_looks_like_a_tag_or_a_sign_is_none_to_a_tolerant_reader(said:
     assert not re.search(r"<[|/<\w]", read)
 
 
-@settings(max_examples=2000, deadline=None, derandomize=True, database=None)
+@settings(max_examples=cases(500), deadline=None, derandomize=True, database=None)
 @given(st.lists(st.sampled_from([*MARKS, *FORGED, "\n", " ", "[", "]", ":", "<", "|", "#", "a"])))
 def test_no_mixture_of_attacks_forges_a_line_or_a_sign(pieces: list[str]) -> None:
     assert forgeries(heard_by("a", "x" + "".join(pieces) + "x"), 4) == []

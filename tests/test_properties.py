@@ -17,9 +17,10 @@ from rebuttal.catalog import Catalog, load_catalog
 from rebuttal.errors import CatalogError
 from rebuttal.events import DebateEvent, TurnDelta
 from rebuttal.records import Finish, Timings, Turn, Usage
+from tests.cases import cases
 
 MANY = settings(
-    max_examples=4_000,
+    max_examples=cases(500),
     deadline=None,
     derandomize=True,
     database=None,
@@ -119,7 +120,7 @@ def test_any_models_file_loads_or_is_refused_by_its_name(house: House, data: byt
     assert isinstance(loaded, Catalog) or loaded.message.startswith("models.yaml")
 
 
-@settings(MANY, max_examples=1_000)
+@settings(MANY, max_examples=cases(250))
 @given(_YAML)
 def test_any_persona_loads_or_is_refused_by_its_name(house: House, data: bytes) -> None:
     house.persona.write_bytes(data)

@@ -30,9 +30,10 @@ from rebuttal.ui import branch_entries, entries, history_entries, program_entrie
 from rebuttal.ui.entries import Entry, Form, House, Look, Note, Opened, Start, Ticket
 from rebuttal.ui.notice import visitor_of
 from rebuttal.ui.own_key import receivers
+from tests.cases import cases
 from tests.strangers import Stranger, house
 
-CASES = 10_000
+CASES = cases(2_000)
 ID = "A-debate_of-Alice"
 SEAT = ["cynic", "SmolLM2", "for", "Be brief.", 0.5]
 START = ["Cats?", 2, "", "", 3, "English", "token", *SEAT, *SEAT]
