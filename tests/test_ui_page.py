@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from rebuttal.app import DebateApp
 from rebuttal.errors import InvalidInput
 from rebuttal.serving import free_port
 from rebuttal.settings import load_settings
-from rebuttal.ui import build_ui
+from rebuttal.ui import build_ui, theme
+from rebuttal.ui.theme import STYLES
 from tests.served import serving
 
 FIELDS = {"checkboxgroup", "textbox", "dropdown", "slider", "checkbox", "number", "radio"}
@@ -65,6 +67,15 @@ def test_no_component_keeps_a_progress_that_gradio_would_copy_with_every_word(
     asking = [event for event in config["dependencies"] if event["backend_fn"]]
     assert len(asking) > 50
     assert all(event["show_progress_on"] == [] for event in asking)
+
+
+def test_no_style_behind_has_is_for_any_element() -> None:
+    # A browser would work out the style of every turn anew with each word of the live one.
+    behind = re.compile(r":has\((?:[^()]|\([^()]*\))*\)\)?(?:\s*[>+~]\s*|\s+)([^\s,{>]+)")
+    assert behind.findall(".a:has(.b) > :last-child { color: red }") == [":last-child"]
+    for name in STYLES:
+        style = (Path(theme.__file__).parent / name).read_text("utf-8")
+        assert not [one for one in behind.findall(style) if one.startswith((":", "*"))]
 
 
 def test_nothing_on_the_page_holds_a_connection_while_idle(config: dict[str, Any]) -> None:

@@ -247,9 +247,11 @@ def test_words_arrive_and_the_finished_turn_stays_until_the_next_begins() -> Non
     live.take(TurnFinished(turn=turns()[0]), 0.0)
     live.caught_up()
     live.take(started(), 1.0)
+    assert 'class="turn speaking silent ' in live.markdown()
     live.take(TurnDelta(seat="a", text="One **tw"), 1.4)
     assert "One **tw" in live.markdown()
     assert live.markdown().count("speaking") == 1
+    assert "silent" not in live.markdown()
     live.take(TurnFinished(turn=turns(("a", "One two."))[1]), 2.0)
     assert "One two." in live.markdown()
     assert "speaking" not in live.markdown()

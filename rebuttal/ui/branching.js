@@ -116,17 +116,5 @@
     top.querySelector("button.leave")?.click();
   });
 
-  let waiting = false;
-  const attend = () => {
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(() => {
-      waiting = false;
-      dress();
-      attendSheets();
-    });
-  };
-  const seen = { childList: true, subtree: true, attributes: true, attributeFilter: ["class"] };
-  new MutationObserver(attend).observe(document.body, seen);
-  attend();
+  window.rebuttal.onChange(dress, attendSheets);
 })();

@@ -2,7 +2,7 @@
 (() => {
   "use strict";
 
-  const { say, wordsOf, save, copy } = window.rebuttal;
+  const { say, wordsOf, save, copy, onChange } = window.rebuttal;
   const each = (selector, act) => document.querySelectorAll(selector).forEach(act);
 
   // A hidden field carries what was pressed; the number makes each a new value.
@@ -251,20 +251,5 @@
     each(".found a[target], .history-foot a[target]", (link) => link.removeAttribute("target"));
   };
 
-  let waiting = false;
-  const attend = () => {
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(() => {
-      waiting = false;
-      setClock();
-      tellTimes();
-      name();
-      showChosen();
-      refocus();
-      layOut();
-    });
-  };
-  new MutationObserver(attend).observe(document.body, { childList: true, subtree: true });
-  attend();
+  onChange(setClock, tellTimes, name, showChosen, refocus, layOut);
 })();

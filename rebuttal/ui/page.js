@@ -145,20 +145,23 @@
       else save(parcel.textContent, parcel.title);
     });
 
+  // Once a frame in which the page has changed, here and for the scripts behind this one.
+  const acts = [];
   let waiting = false;
   const attend = () => {
     if (waiting) return;
     waiting = true;
     requestAnimationFrame(() => {
       waiting = false;
-      keepAddress();
-      makeLiveRegions();
-      keepKeysOut();
-      sendOut();
-      follow();
+      for (const act of acts) act();
     });
   };
-  window.rebuttal = { say, wordsOf, save, copy };
-  new MutationObserver(attend).observe(document.body, { childList: true, subtree: true });
-  attend();
+  const onChange = (...more) => {
+    acts.push(...more);
+    attend();
+  };
+  const seen = { childList: true, subtree: true, attributes: true, attributeFilter: ["class"] };
+  new MutationObserver(attend).observe(document.body, seen);
+  onChange(keepAddress, makeLiveRegions, keepKeysOut, sendOut, follow);
+  window.rebuttal = { say, wordsOf, save, copy, onChange };
 })();

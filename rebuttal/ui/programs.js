@@ -2,7 +2,7 @@
 (() => {
   "use strict";
 
-  const { copy } = window.rebuttal;
+  const { copy, onChange } = window.rebuttal;
   let count = 0;
   const order = (field, words) => {
     const input = document.querySelector(`.${field} :is(textarea, input)`);
@@ -25,6 +25,5 @@
       base.classList.add("told-here");
     }
   };
-  new MutationObserver(tellAddresses).observe(document.body, { childList: true, subtree: true });
-  tellAddresses();
+  onChange(tellAddresses);
 })();

@@ -125,10 +125,10 @@ class LiveTurn:
         if self._saying is None:
             return self._before
         words = safe_markdown("".join(self._saying.pieces)) if self._streaming else ""
-        if not words:
-            words = '<span class="silence">…</span>'
+        marks = "speaking" if words else "speaking silent"
+        words = words or '<span class="silence">…</span>'
         turn = self._told.speech(self._saying.started.seat, words, "")
-        return self._before + turn.replace('class="turn ', 'class="turn speaking ', 1)
+        return self._before + turn.replace('class="turn ', f'class="turn {marks} ', 1)
 
     def status(self, at: float) -> str:
         """One line: who does what, the round, and how fast."""
