@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -184,8 +185,13 @@ class LiveDebates:
         if debate_id not in self._opening:
             opening = asyncio.ensure_future(self._read(debate_id))
             self._opening[debate_id] = opening
-            opening.add_done_callback(lambda _: self._opening.pop(debate_id, None))
+            opening.add_done_callback(partial(self._opened, debate_id))
         return await asyncio.shield(self._opening[debate_id])
+
+    def _opened(self, debate_id: str, opening: asyncio.Future[LiveDebate]) -> None:
+        self._opening.pop(debate_id, None)
+        if not opening.cancelled():
+            opening.exception()  # looked at, in case that all who asked have left meanwhile
 
     async def _read(self, debate_id: str) -> LiveDebate:
         """As the store has it, and as it goes on wherever it runs."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -58,6 +58,10 @@ class FaultServer(Script):
         """Listen again, where it was."""
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
 
+    def play(self, reply: Reply) -> Coroutine[None, None, None]:
+        """What is done with a request."""
+        return FAULTS[self.fault](reply)
+
     async def until(self, condition: Callable[[FaultServer], bool], within: float = 1.0) -> float:
         """Seconds until ``condition(self)`` holds. Raises TimeoutError."""
         clock = asyncio.get_running_loop().time
@@ -91,7 +95,7 @@ class FaultServer(Script):
         while first.isalpha():
             self.requests.append(await _read_request(first, reader))
             reply = Reply(self, self.requests[-1], len(self.requests), writer)
-            answering = asyncio.ensure_future(FAULTS[self.fault](reply))
+            answering = asyncio.ensure_future(self.play(reply))
             try:
                 first = await reader.read(1)
             finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 from contextlib import aclosing
 from itertools import pairwise
@@ -307,6 +308,22 @@ async def test_an_unknown_debate_is_not_found(tmp_path: Path) -> None:
             await anext(app.watch("nowhere"))
         with pytest.raises(NotFound):
             await app.stop("nowhere")
+
+
+async def test_who_leaves_while_a_debate_is_looked_for_leaves_no_complaint_behind(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with scripted_app(tmp_path, slow()) as app:
+        await watch_to_rest(app, await begin(app, rounds=1))
+        for moment in range(8):
+            asking = asyncio.create_task(app.state("no-such-debate"))
+            for _ in range(moment):
+                await asyncio.sleep(0)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        await asyncio.sleep(0.1)
+        gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 async def test_debates_at_rest_are_forgotten_and_nothing_is_left_running(tmp_path: Path) -> None:
