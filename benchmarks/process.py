@@ -30,7 +30,10 @@ def running(module: str, *words: str, **env: str) -> Iterator[str]:
 def serving(*words: str, **env: str) -> Iterator[str]:
     """A whole Rebuttal with these options; its address."""
     with running("rebuttal", "serve", *words, **env) as said:
-        yield said.split("at ")[1].split()[0].rstrip("/")
+        _, found, rest = said.partition("at ")
+        if not found:
+            raise RuntimeError("Rebuttal did not start")
+        yield rest.split()[0].rstrip("/")
 
 
 async def chromium(stack: AsyncExitStack) -> Any:

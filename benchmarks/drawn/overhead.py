@@ -27,7 +27,7 @@ def draw(figures: Any) -> Figure:
         "ms between two turns": [
             1000 * median(gap for one in ways[name] for gap in one["gaps"]) for name in names
         ],
-        "first to last word, of the bare client's": ratios,
+        "from first to last word, ratio": ratios,
     }
     formats = ("%.2f", "%.0f", "%.3f")
     for number, (title, values) in enumerate(panels.items()):

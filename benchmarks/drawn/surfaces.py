@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 BARE = "bare openai client"
+LEAST = 0.5
 
 
 def draw(figures: Any) -> Figure:
@@ -28,12 +29,14 @@ def draw(figures: Any) -> Figure:
         (-0.2, added, "added to the first words, against the bare client"),
         (0.2, delivery, "from the endpoint's first token to the surface"),
     ):
-        bars = axes.barh([place + shift for place in places], values, 0.4, label=label)
+        # A logarithmic scale has no place for what is too little to be told from none.
+        shown = [max(value, LEAST) for value in values]
+        bars = axes.barh([place + shift for place in places], shown, 0.4, label=label)
         axes.bar_label(bars, fmt="%.0f", padding=3)
     axes.set_yticks(places, names)
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("milliseconds, median")
-    axes.legend(loc="upper right")
+    figure.legend(loc="outside upper center", ncols=2)
     return figure
