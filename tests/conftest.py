@@ -1,10 +1,13 @@
-"""Fixtures for every test."""
+"""Fixtures for every test, and the order of all."""
+
+import pytest
 
 from tests.built_in import built_in
 from tests.chromium import browser
 from tests.desk import desk, real_desk
 from tests.guarded import pages, strangers_page
 from tests.linked import linked
+from tests.order import long_first
 from tests.postgres import empty_postgres, postgres
 from tests.redis_server import empty_redis, frail_redis, redis_server
 from tests.snippets import snippets_taken
@@ -33,6 +36,13 @@ __all__ = [
 ]
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Before anything is collected or started."""
     settle()
+    # pytest-xdist would begin with the files that have the most tests.
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """See order."""
+    long_first(items)
