@@ -26,8 +26,8 @@ def draw(figures: Any) -> Figure:
         delivery.append(1000 * median(one["first"] - one["endpoint"][1] for one in figures[name]))
     places = [*range(len(names))]
     for shift, values, label in (
-        (-0.2, added, "added to the first words, against the bare client"),
-        (0.2, delivery, "from the endpoint's first token to the surface"),
+        (-0.2, added, "added to the first words"),
+        (0.2, delivery, "delivery"),
     ):
         # A logarithmic scale has no place for what is too little to be told from none.
         shown = [max(value, LEAST) for value in values]
