@@ -47,7 +47,10 @@ class Desk:
     """What stands for the words in capitals, such as ID."""
 
     def sh(self, command: Block | str, *, code: int = 0, said: str = "") -> str:
-        """Type it into a shell that ends at the first failure; what it printed."""
+        """Type it into a shell that ends at the first failure; what it printed.
+
+        What it printed on stderr, where it shall end with a ``code``.
+        """
         done = subprocess.run(
             ["sh", "-ec", self._filled(command)],
             cwd=self.folder,
@@ -58,12 +61,11 @@ class Desk:
             timeout=300,
         )
         assert done.returncode == code, f"{command}: {done.stderr}"
-        return done.stdout
+        return done.stderr if code else done.stdout
 
     def python(self, program: Block | str) -> str:
         """Run a whole program; what it printed. It must end well and without a word on stderr."""
-        file = self.folder / "program.py"
-        file.write_text(self._filled(program), "utf-8")
+        file = self.write("program.py", program)
         done = subprocess.run(
             [sys.executable, str(file)],
             cwd=self.folder,
@@ -74,6 +76,13 @@ class Desk:
         )
         assert (done.returncode, done.stderr) == (0, ""), f"{program}: {done.stderr}"
         return done.stdout
+
+    def write(self, name: str, what: Block | str) -> Path:
+        """A file of that name in the folder."""
+        file = self.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(self._filled(what), "utf-8")
+        return file
 
     @contextmanager
     def serving(self, command: str) -> Iterator[Served]:
@@ -91,12 +100,13 @@ class Desk:
         A persona's is called ``personas/NAME.yaml``, the models' ``models.yaml``; where a page has
         none of one kind, those of the checkout are there.
         """
-        for number, file in enumerate(files):
+        for file in files:
             text = file if isinstance(file, str) else file.text
             name = text.splitlines()[0].removeprefix("# ")
-            assert name == "models.yaml" or name.startswith("personas/"), f"{file}, file {number}"
-            (self.folder / name).parent.mkdir(exist_ok=True)
-            (self.folder / name).write_text(text, "utf-8")
+            assert name == "models.yaml" or name.startswith("personas/"), (
+                f"{file!r}: which file is it?"
+            )
+            self.write(name, text)
         models, personas = (
             own if (own := self.folder / name).exists() else HOME / name
             for name in ("models.yaml", "personas")

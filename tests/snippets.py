@@ -1,7 +1,7 @@
 """Every fenced block of the documents, and the test that runs it.
 
 A test says which blocks it runs, and test_snippets.py tells of those that no test runs, by page
-and line. desk.py has the ways to run one; tests/test_pages.py runs whole pages with them.
+and line. desk.py has the ways to run one.
 
     FIRST, SECOND = blocks("docs/start.md", "python")
 

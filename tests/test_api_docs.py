@@ -17,13 +17,16 @@ from playwright.sync_api import Browser, ConsoleMessage
 
 from rebuttal.web.api.description import operations
 from rebuttal.web.problems import EXPLAINED, TITLES
+from tests.desk import Desk
 from tests.listening import calling, served
 from tests.served import Served, serving
+from tests.snippets import Block, blocks, each_of, runs
 from tests.stores import ROOT
 
 TEXT = (ROOT / "docs" / "http.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", TEXT, re.M | re.S)
-SHELL = [text for language, text in BLOCKS if language == "sh" and "curl" in text]
+SERVE, TOKEN, *SHELL = blocks("docs/http.md", "sh")
+(PROGRAM,) = blocks("docs/http.md", "python")
+(PROBLEM,) = blocks("docs/http.md", "json")
 
 
 @pytest.fixture(scope="module")
@@ -32,16 +35,23 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield running
 
 
-@pytest.mark.parametrize("script", SHELL)
+@runs(SERVE, TOKEN)
+def test_it_is_served_alone_and_a_token_is_made(desk: Desk) -> None:
+    with desk.serving(SERVE.text):
+        assert httpx.get(f"{desk.address}/healthz", timeout=60).json()["status"] == "ok"
+    assert desk.sh(TOKEN).startswith("rebuttal-")
+
+
+@each_of(SHELL)
 def test_the_commands_of_the_document_do_what_it_says(
-    there: Served, tmp_path: Path, script: str
+    there: Served, tmp_path: Path, block: Block
 ) -> None:
     for program in ("curl", "jq"):
         if shutil.which(program) is None:
             pytest.skip(f"there is no {program} here")
     where = {**os.environ, "REBUTTAL": there.address.rstrip("/")}
     done = subprocess.run(
-        ["sh", "-e", "-c", script],
+        ["sh", "-e", "-c", block.text],
         cwd=tmp_path,
         env=where,
         capture_output=True,
@@ -50,7 +60,7 @@ def test_the_commands_of_the_document_do_what_it_says(
     )
     assert done.returncode == 0, done.stderr
     assert "problems/" not in done.stdout
-    if "ID=" in script:
+    if block.says("ID="):
         events = (tmp_path / "events.txt").read_text()
         assert "event: debate_finished" in done.stdout
         assert "And dogs?" in events
@@ -58,10 +68,10 @@ def test_the_commands_of_the_document_do_what_it_says(
         assert '"title":"Cats"' in done.stdout
 
 
+@runs(PROGRAM)
 def test_its_program_in_python_hears_a_debate(there: Served, tmp_path: Path) -> None:
-    (program,) = (text for language, text in BLOCKS if language == "python")
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", PROGRAM.text],
         cwd=tmp_path,
         env={**os.environ, "REBUTTAL": there.address.rstrip("/")},
         capture_output=True,
@@ -73,10 +83,10 @@ def test_its_program_in_python_hears_a_debate(there: Served, tmp_path: Path) -> 
     assert "watchers" in done.stdout
 
 
+@runs(PROBLEM)
 def test_its_problem_is_one(there: Served) -> None:
-    (problem,) = (json.loads(text) for language, text in BLOCKS if language == "json")
     with calling(there) as program:
-        assert program.web.get("/debates/x").json() == problem
+        assert program.web.get("/debates/x").json() == json.loads(PROBLEM.text)
 
 
 def test_every_route_that_it_names_is_there(there: Served) -> None:

@@ -17,13 +17,10 @@ from rebuttal.settings import HOME
 from rebuttal.web.api.chat_schemas import Generate, Said
 from tests.built_in import BuiltIn
 from tests.served import Served, serving
+from tests.snippets import blocks, runs
 
 DOCS = (HOME / "docs" / "chat-api.md").read_text("utf-8")
-COMMANDS = [
-    line
-    for text in re.findall(r"^```sh\n(.*?)^```", DOCS, re.M | re.S)
-    for line in text.splitlines()
-]
+SERVE, *COMMANDS = blocks("docs/chat-api.md", "sh")
 DOCUMENTED = "http://127.0.0.1:7860/"
 
 pytestmark = pytest.mark.skipif(
@@ -36,8 +33,7 @@ pytestmark = pytest.mark.skipif(
 def there(tmp_path_factory: pytest.TempPathFactory, built_in: BuiltIn) -> Iterator[Served]:
     folder: Path = tmp_path_factory.mktemp("docs")
     environment = {**os.environ, "REBUTTAL_DATA": str(folder)}
-    assert COMMANDS[0] == "rebuttal serve --no-ui"
-    with serving(folder, "-m", *COMMANDS[0].split(), environment=environment) as page:
+    with serving(folder, "-m", *SERVE.text.split(), environment=environment) as page:
         yield page
 
 
@@ -49,8 +45,10 @@ def run(there: Served, command: str) -> str:
     return done.stdout
 
 
+@runs(SERVE, *COMMANDS)
 def test_every_command_of_the_page_does_what_it_says(there: Served) -> None:
-    _, chat, streamed, generate, info, load, unload = COMMANDS
+    lines = (line for block in COMMANDS for line in block.lines)
+    chat, streamed, generate, info, load, unload = lines
     assert json.loads(run(there, info))["state"] == "ready"
     answer = json.loads(run(there, chat))
     assert set(answer) == set(Said.model_fields)

@@ -14,6 +14,7 @@ import pytest
 from rebuttal.cli.chatting.commands import COMMANDS
 from rebuttal.settings import HOME
 from tests.chat_app import Desk
+from tests.snippets import blocks, runs
 from tests.terminal_app import COFFEE, TEA
 
 if sys.platform == "win32":
@@ -201,6 +202,8 @@ def test_quit_leaves(tmp_path: Path) -> None:
 
 
 PAGE = (HOME / "docs" / "terminal.md").read_text("utf-8").partition("## A conversation")[2]
+_, _, CHAT, _ = blocks("docs/terminal.md", "sh")
+_, TALK = blocks("docs/terminal.md", "text")
 
 
 def test_the_page_about_the_terminal_names_every_command_as_it_is() -> None:
@@ -210,14 +213,14 @@ def test_the_page_about_the_terminal_names_every_command_as_it_is() -> None:
     ]
 
 
+@runs(CHAT, TALK)
 def test_the_conversation_on_the_page_can_be_had(tmp_path: Path) -> None:
-    line = next(line for line in PAGE.splitlines() if line.startswith("rebuttal chat "))
+    (line,) = CHAT.lines
     desk = Desk(100, 40)
     desk.chat(line.removeprefix("rebuttal chat "), tmp_path)
     assert "Cynic speaks through Tea." in desk.shown
     desk.say("/params rounds 1")
-    (example,) = re.findall(r"^```text\n(.*?)^```", PAGE, re.M | re.S)
-    typed = [line.removeprefix("> ") for line in example.splitlines() if line.startswith("> ")]
+    typed = [line.removeprefix("> ") for line in TALK.lines if line.startswith("> ")]
     said = [desk.say(line) for line in typed]
     assert len(said) == 6
     assert "Cynic\n" in said[0]

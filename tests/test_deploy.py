@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from rebuttal.catalog import load_catalog
+from rebuttal.cli.commands import page, terminal
 from rebuttal.settings import HOME, Settings, load_settings
+from tests.snippets import Block, blocks, runs
 
 DOCKERFILE = (HOME / "Dockerfile").read_text("utf-8")
 COMPOSE = (HOME / "compose.yaml").read_text("utf-8")
@@ -186,6 +190,68 @@ def test_one_version_of_python_and_of_gradio_everywhere() -> None:
     stages = re.findall(r"^FROM python:([\d.]+)-", DOCKERFILE, re.M)
     assert {*stages} == {matter["python_version"]}
     assert re.findall(r"^gradio==(\S+)", lock, re.M) == [matter["sdk_version"]]
+
+
+PUSH, COMPOSED, BUILT, INSTALLED, STARTED = blocks("docs/deploy.md", "sh")
+COMPOSE_ENV, _, REDIS_ENV, EVERY_ENV = blocks("docs/deploy.md", "dotenv")
+
+
+def commands_of(*given: Block) -> list[list[str]]:
+    """The words of each command of a page, with lines that go on put together."""
+    whole = [block.text.replace("\\\n", " ") for block in given]
+    return [shlex.split(line) for text in whole for line in text.splitlines()]
+
+
+@runs(COMPOSED)
+def test_the_services_of_the_page_are_there_and_so_are_the_commands() -> None:
+    services = yaml.safe_load(COMPOSE)["services"]
+    typed = terminal(lambda settings: None)
+    known = {one.name or getattr(one.callback, "__name__", "") for one in typed.registered_commands}
+    for docker, compose, *words in commands_of(COMPOSED):
+        assert (docker, compose) == ("docker", "compose")
+        if words[0] == "exec":
+            assert words[1] in services
+            inside = words[2:]
+            assert inside[:2] == ["ollama", "pull"] or inside[:3] == ["python", "-m", "rebuttal"]
+            assert inside[1] == "pull" or inside[3] in known
+
+
+@runs(BUILT)
+def test_the_image_alone_runs_as_strictly_as_among_services() -> None:
+    build, run = commands_of(BUILT)
+    assert build[-2:] == ["rebuttal", "."]
+    assert run[-1] == build[build.index("-t") + 1]
+    assert {"--read-only", "--cap-drop", "ALL", "no-new-privileges"} <= {*run}
+    assert run[run.index("-v") + 1].endswith(f":{last(DOCKERFILE, 'VOLUME')}")
+    assert run[run.index("-p") + 1] == f"127.0.0.1:7860:{last(DOCKERFILE, 'EXPOSE')}"
+
+
+@runs(PUSH, INSTALLED, STARTED)
+def test_a_server_installs_the_lock_with_the_python_of_the_image() -> None:
+    make, install, start = commands_of(INSTALLED)
+    assert make[0] == f"python{last(DOCKERFILE, 'FROM').partition(':')[2].partition('-')[0]}"
+    assert install[-2:] == ["-r", "requirements.lock"]
+    assert {"--require-hashes", "--only-binary"} <= {*install}
+    assert start[1] == "debate_app.py"
+    for _, *options in commands_of(STARTED):
+        served: list[Settings] = []
+        with pytest.raises(SystemExit) as ended:
+            page(served.append)(args=options[1:], prog_name=options[0])
+        assert ended.value.code == 0
+        assert [str(settings.port) for settings in served] == [options[-1]]
+    assert commands_of(PUSH)[1][-2:] == ["space", "main"]
+
+
+@runs(COMPOSE_ENV, REDIS_ENV, EVERY_ENV)
+def test_the_variables_of_the_page_are_settings_or_are_asked_for() -> None:
+    catalog = load_catalog(HOME / "models.yaml", HOME / "personas")
+    asked = {*re.findall(r"\$\{(\w+)", COMPOSE)}
+    asked |= {endpoint.key for endpoint in catalog.endpoints.values() if endpoint.key}
+    for block in (COMPOSE_ENV, REDIS_ENV, EVERY_ENV):
+        for line in block.lines:
+            name, _, value = line.partition("#")[0].partition("=")
+            ours = name.removeprefix("REBUTTAL_").lower()
+            assert not name or (value and (ours in Settings.model_fields or name in asked)), line
 
 
 def test_the_start_is_a_list_of_words() -> None:

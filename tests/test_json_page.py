@@ -13,8 +13,10 @@ from rebuttal.document import LEFT_OUT, VERSION, Document, KeptTurn
 from rebuttal.intake.debates import Arrivals
 from rebuttal.records import Debate, Debater, Persona, Sampling, Timings, Usage
 from rebuttal.settings import HOME, load_settings
+from tests.snippets import blocks, runs
 
 PAGE = (HOME / "docs" / "json.md").read_text("utf-8")
+(EXAMPLE,) = blocks("docs/json.md", "json")
 SECTIONS: dict[str, type[BaseModel]] = {
     "The debate": Debate,
     "A debater": Debater,
@@ -48,10 +50,10 @@ def test_defaults_are_those_of_the_code(section: str, model: type[BaseModel]) ->
         )
 
 
+@runs(EXAMPLE)
 def test_the_example_comes_in() -> None:
-    example = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0]
     moment = datetime(2026, 11, 21, tzinfo=UTC)
-    [(debate, turns)] = Arrivals(io.BytesIO(example.encode()), load_settings(), "", moment)
+    [(debate, turns)] = Arrivals(io.BytesIO(EXAMPLE.text.encode()), load_settings(), "", moment)
     assert debate.finished
     assert [turn.speaker for turn in turns] == ["user", "seat1"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import sqlite3
@@ -21,14 +22,12 @@ from rebuttal.stores.base import DebateStore
 from rebuttal.stores.sql import SqlStore
 from rebuttal.stores.sql_backup import back_up, restore
 from tests.debates import scripted_app
+from tests.desk import Desk
 from tests.postgres import find_programs
-from tests.stores import ROOT, a_turn, begin, ids, listed
+from tests.snippets import blocks, runs
+from tests.stores import a_turn, begin, ids, listed
 
-COMMANDS = [
-    line
-    for block in (ROOT / "docs" / "keeping.md").read_text("utf-8").split("```sh\n")[1:]
-    for line in block.split("```")[0].strip().splitlines()
-]
+PURGE, BACKUP, RESTORE, DUMP, LOAD, OUT_AND_IN = blocks("docs/keeping.md", "sh")
 
 
 @asynccontextmanager
@@ -158,6 +157,18 @@ async def test_backups_are_the_operators_and_of_files(tmp_path: Path) -> None:
         assert "docs/keeping.md" in caught.value.hint
 
 
+@runs(PURGE, BACKUP, RESTORE, OUT_AND_IN)
+def test_the_commands_of_the_page_work_one_after_another(desk: Desk) -> None:
+    begun = desk.sh('rebuttal debate "Is tea better than coffee?" --rounds 1 --json')
+    desk.given["ID"] = json.loads(begun.splitlines()[0])["debate"]
+    desk.sh(f"rebuttal export {desk.given['ID']} --to debate.json --format json")
+    for block in (PURGE, BACKUP, RESTORE):
+        assert desk.sh(block).strip()
+    assert "Is tea better than coffee?" in desk.sh(OUT_AND_IN)
+    assert len(json.loads(desk.sh("rebuttal list --json"))) == 3
+
+
+@runs(DUMP, LOAD)
 @pytest.mark.postgres
 async def test_postgresqls_commands_work_as_they_are_written(
     empty_postgres: str, tmp_path: Path
@@ -166,17 +177,16 @@ async def test_postgresqls_commands_work_as_they_are_written(
     assert programs
     path = f"{programs}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "REBUTTAL_DATABASE": empty_postgres}
-    commands = [line for line in COMMANDS if line.startswith(("pg_dump", "createdb", "pg_restore"))]
-    assert len(commands) == 3
+    dump, *load = [line for block in (DUMP, LOAD) for line in block.lines]
 
     def run(command: str) -> None:
         subprocess.run(["sh", "-ec", command], check=True, cwd=tmp_path, env=environment)
 
     async with SqlStore.open(empty_postgres) as store, speaking(store) as kept:
         before = list(kept)
-        await asyncio.to_thread(run, commands[0])
+        await asyncio.to_thread(run, dump)
         after = [*kept, f"t{len(kept)}"]
-    for command in commands[1:]:
+    for command in load:
         await asyncio.to_thread(run, command)
     restored = f"{empty_postgres.rpartition('/')[0]}/debates_restored"
     async with SqlStore.open(restored) as store:

@@ -23,8 +23,10 @@ from tests.hearing import hear
 from tests.ollama_server import GB, OllamaServerFake
 from tests.paying import ANN, NO_BUDGET
 from tests.pooled import asked_for_turns
+from tests.snippets import blocks, runs
 
 ROOT = Path(__file__).resolve().parent.parent
+(EXAMPLE,) = blocks("docs/catalog.md", "yaml")
 OLLAMA = ", api: ollama"
 READER = Visitor(owner="", reads="some debate")
 
@@ -110,10 +112,10 @@ async def test_a_turn_that_is_cut_waits_and_resume_speaks_it_elsewhere(tmp_path:
 # The catalog
 
 
+@runs(EXAMPLE)
 def test_the_example_of_the_documentation_is_a_catalog(tmp_path: Path) -> None:
-    text = (ROOT / "docs" / "catalog.md").read_text("utf-8")
     file = tmp_path / "models.yaml"
-    file.write_text(text.partition("```yaml\n")[2].partition("```")[0], "utf-8")
+    file.write_text(EXAMPLE.text, "utf-8")
     catalog = load_catalog(file, ROOT / "personas")
     llama = catalog.model("Llama 3.2")
     assert [(one.endpoint, one.model) for one in llama.everywhere] == [

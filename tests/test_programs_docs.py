@@ -18,15 +18,14 @@ from rebuttal.app import DebateApp
 from rebuttal.records import Power
 from rebuttal.settings import HOME, load_settings
 from tests.served import serving
+from tests.snippets import blocks, runs
 from tests.terminal_app import TEA
 from tests.test_cli import Typing, typed
 
 __all__ = ["typed"]
 
 DOCS = (HOME / "docs" / "programs.md").read_text("utf-8")
-TOKENS, PANELS, HTTP = (
-    text.splitlines() for text in re.findall(r"^```sh\n(.*?)^```", DOCS, re.M | re.S)
-)
+TOKENS, PANELS, HTTP = blocks("docs/programs.md", "sh")
 DOCUMENTED = "http://127.0.0.1:7860/"
 
 
@@ -37,8 +36,9 @@ def words_of(command: str) -> list[str]:
     return words
 
 
+@runs(TOKENS)
 def test_the_commands_of_tokens_do_what_they_say(typed: Typing) -> None:
-    ended = [typed(*words_of(command)) for command in TOKENS]
+    ended = [typed(*words_of(command)) for command in TOKENS.lines]
     assert [one.code for one in ended] == [0] * 4
     assert re.fullmatch(r"rebuttal-[\w-]{43}\n", ended[0].out)
     assert "It may read, works until" in ended[1].err
@@ -46,8 +46,9 @@ def test_the_commands_of_tokens_do_what_they_say(typed: Typing) -> None:
     assert "dashboard" not in typed("token", "list").out
 
 
+@runs(PANELS)
 def test_the_commands_of_panels_do_what_they_say(typed: Typing) -> None:
-    ended = [typed(*words_of(command)) for command in PANELS]
+    ended = [typed(*words_of(command)) for command in PANELS.lines]
     assert [(one.code, one.err) for one in ended] == [(0, "")] * 6
     _, listed, shown, asked, answer, _ = (one.out for one in ended)
     assert "Philosopher, Cynic, Rational" in listed
@@ -57,6 +58,7 @@ def test_the_commands_of_panels_do_what_they_say(typed: Typing) -> None:
     assert typed("panel", "list", "--json").out == "[]\n"
 
 
+@runs(HTTP)
 @pytest.mark.skipif(
     sys.platform == "win32" or shutil.which("curl") is None,
     reason="the commands are for curl and a POSIX shell",
@@ -76,7 +78,7 @@ def test_the_same_over_http_with_a_token(tmp_path: Path) -> None:
             assert done.returncode == 0, done.stderr
             return done.stdout
 
-        saved, asked, listed = (json.loads(run(command)) for command in HTTP)
+        saved, asked, listed = (json.loads(run(command)) for command in HTTP.lines)
         refused = json.loads(run(f"curl -s {DOCUMENTED}api/v1/panels"))
     assert saved["name"] == "three"
     assert asked["answer"].startswith("Speech")

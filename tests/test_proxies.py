@@ -15,12 +15,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from rebuttal.settings import HOME
 from tests.served import serving
+from tests.snippets import blocks, runs
 from tests.visit import Visit
 
 NAME = "debates.example"
-PAGE = (HOME / "docs" / "deploy.md").read_text("utf-8")
 FLOOD = 800
 """Requests that are more than the limit below lets through."""
 LIMITS = {"REBUTTAL_REQUESTS_PER_NETWORK": "150", "REBUTTAL_STREAMS_PER_VISITOR": "1"}
@@ -60,17 +59,14 @@ pytestmark = [
 ]
 
 
-def block(language: str, mark: str = "") -> str:
-    """A fenced block of the page."""
-    found = re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.M | re.S)
-    (text,) = [text for text in found if mark in text]
-    return str(text)
+NGINX_SITE, STICKY = blocks("docs/deploy.md", "nginx")
+(CADDY_SITE,) = blocks("docs/deploy.md", "caddy")
+_, SETTINGS, _, _ = blocks("docs/deploy.md", "dotenv")
 
 
 def settings_of_the_page() -> dict[str, str]:
     """The variables that the page gives a server."""
-    lines = block("dotenv", "# .env in the working folder").splitlines()[1:]
-    return dict(line.split("=", 1) for line in lines)
+    return dict(line.split("=", 1) for line in SETTINGS.lines[1:])
 
 
 @dataclass
@@ -153,9 +149,7 @@ def nginx(
     new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     to = ["-subj", f"/CN={NAME}", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run([*new, *to], check=True, capture_output=True)
-    site = block("nginx", "listen 443").replace(
-        "/etc/letsencrypt/live/debates.example", str(folder)
-    )
+    site = NGINX_SITE.text.replace("/etc/letsencrypt/live/debates.example", str(folder))
     site = site.replace("127.0.0.1:7860", f"127.0.0.1:{page}")
     site = site.replace("listen 443", f"listen {port}").replace("listen 80", f"listen {plain}")
     site = re.sub(rf".*{left_out}.*\n", "", site)
@@ -171,7 +165,7 @@ def nginx(
 def caddy(folder: Path, page: int) -> Iterator[Proxy]:
     folder.mkdir()
     port, plain = free_ports(2)
-    site = block("caddy").replace("127.0.0.1:7860", f"127.0.0.1:{page}")
+    site = CADDY_SITE.text.replace("127.0.0.1:7860", f"127.0.0.1:{page}")
     around = CADDY.format(port=port, plain=plain, folder=folder)
     (folder / "Caddyfile").write_text(around + site)
     with running(folder, ["caddy", "run", "--config", str(folder / "Caddyfile")], port):
@@ -206,6 +200,7 @@ def not_told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pro
         yield proxies
 
 
+@runs(NGINX_SITE, CADDY_SITE, SETTINGS)
 @pytest.mark.parametrize("name", ["nginx", "caddy"])
 def test_words_come_as_they_are_said(behind: dict[str, Proxy], name: str) -> None:
     visitor = behind[name].visit(f"127.0.0.{9 if name == 'nginx' else 13}")

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from rebuttal.settings import HOME
+from tests.desk import Desk
+from tests.snippets import blocks, runs
 
-PAGE = (HOME / "docs" / "python.md").read_text("utf-8")
-TEN_LINES, SYNC, SCHEDULER, PROVIDER = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
-PROGRAMS = {"ten_lines": TEN_LINES, "sync": SYNC, "scheduler": SCHEDULER, "provider": PROVIDER}
-
-
-def run(folder: Path, program: str) -> str:
-    """What it prints."""
-    file = folder / "program.py"
-    file.write_text(program, "utf-8")
-    env = os.environ | {"PYTHONPATH": str(HOME), "REBUTTAL_DATA": str(folder / "data")}
-    done = subprocess.run(
-        [sys.executable, str(file)],
-        cwd=folder,
-        env=env,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+TEN_LINES, SYNC, SCHEDULER, PROVIDER = PROGRAMS = blocks("docs/python.md", "python")
 
 
 def own_lines(program: str) -> int:
@@ -40,32 +19,30 @@ def own_lines(program: str) -> int:
     return len([line for line in program[begins:].splitlines()[1:] if line.startswith("    ")])
 
 
-@pytest.mark.usefixtures("built_in")
-def test_a_debate_in_ten_lines(tmp_path: Path) -> None:
-    assert own_lines(TEN_LINES) <= 10
-    said = run(tmp_path, TEN_LINES).split("\n\n")
+@runs(TEN_LINES)
+def test_a_debate_in_ten_lines(real_desk: Desk) -> None:
+    assert own_lines(TEN_LINES.text) <= 10
+    said = real_desk.python(TEN_LINES).split("\n\n")
     assert said[0] == "Is tea better than coffee?"
     assert len([speech for speech in said if speech.strip()]) >= 3
 
 
-@pytest.mark.usefixtures("built_in")
-def test_a_script_without_await(tmp_path: Path) -> None:
-    assert "# Is tea better than coffee?" in run(tmp_path, SYNC)
+@runs(SYNC)
+def test_a_script_without_await(desk: Desk) -> None:
+    assert "# Is tea better than coffee?" in desk.python(SYNC)
 
 
-@pytest.mark.usefixtures("built_in")
-def test_an_own_scheduler_and_what_it_keeps(tmp_path: Path) -> None:
-    *said, kept = run(tmp_path, SCHEDULER).strip().split("\n\n")
+@runs(SCHEDULER)
+def test_an_own_scheduler_and_what_it_keeps(desk: Desk) -> None:
+    *said, kept = desk.python(SCHEDULER).strip().split("\n\n")
     assert {line.split(":")[0] for line in said} >= {"Idealist", "Cynic", "Historian"}
-    reading = [sys.executable, "-m", "rebuttal", "show", kept.removeprefix("kept as ")]
-    env = os.environ | {"PYTHONPATH": str(HOME), "REBUTTAL_DATA": str(tmp_path / "data")}
-    shown = subprocess.run(reading, cwd=tmp_path, env=env, capture_output=True, encoding="utf-8")
-    assert "Should zoos be closed?" in shown.stdout
+    shown = desk.sh(f"rebuttal show {kept.removeprefix('kept as ')}")
+    assert "Should zoos be closed?" in shown
 
 
-def test_an_own_provider(tmp_path: Path) -> None:
-    said = run(tmp_path, PROVIDER)
-    assert said.count("none of them true") == 2
+@runs(PROVIDER)
+def test_an_own_provider(desk: Desk) -> None:
+    assert desk.python(PROVIDER).count("none of them true") == 2
 
 
 WRONG = """
@@ -85,9 +62,11 @@ with SyncDebateApp() as app:
 """In its last two lines."""
 
 
+@runs(*PROGRAMS)
 def test_type_checkers_know_every_argument_and_answer(tmp_path: Path) -> None:
-    for name, program in {**PROGRAMS, "wrong": WRONG}.items():
-        (tmp_path / f"{name}.py").write_text(program, "utf-8")
+    (tmp_path / "wrong.py").write_text(WRONG, "utf-8")
+    for program in PROGRAMS:
+        (tmp_path / f"line{program.line}.py").write_text(program.text, "utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", *map(str, tmp_path.glob("*.py"))],
         cwd=HOME,

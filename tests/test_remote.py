@@ -51,6 +51,7 @@ from tests.listening import ANN, served, token
 from tests.page_app import CATALOG, SPEECHES, chat_models
 from tests.relay import relaying
 from tests.served import Served
+from tests.snippets import blocks, runs
 from tests.terminal_app import TEA, main
 
 QUICK = (Seat(persona="cynic", model="Quick"), Seat(persona="rational", model="Quick"))
@@ -653,16 +654,13 @@ def test_ctrl_c_stops_a_debate_at_the_server(there: Served, tmp_path: Path) -> N
     assert again in err.decode()
 
 
-def commands_of(page: str) -> list[str]:
-    """What one can type of it."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", (HOME / page).read_text("utf-8"), re.M | re.S)
-    return [line for block in blocks for line in block.splitlines()]
+LIVE, JSON, _, ELSEWHERE = blocks("docs/terminal.md", "sh")
 
 
+@runs(ELSEWHERE)
 def test_the_commands_of_the_page_about_the_terminal_work(typed: Typing) -> None:
     there = "https://debates.example.org"
-    lines = [line for line in commands_of("docs/terminal.md") if there in line]
-    typed_so = [shlex.split(line) for line in lines]
+    typed_so = [shlex.split(line) for line in ELSEWHERE.lines]
     assert len(typed_so) >= 9
     begun = typed("debate", "Is tea better than coffee?", "--rounds", "1", "--json")
     debate_id = json.loads(begun.splitlines()[0])["debate"]
@@ -673,6 +671,7 @@ def test_the_commands_of_the_page_about_the_terminal_work(typed: Typing) -> None
         assert said.strip(), words
 
 
+@runs(LIVE, JSON)
 def test_a_debate_as_the_page_about_the_terminal_has_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -680,8 +679,7 @@ def test_a_debate_as_the_page_about_the_terminal_has_it(
     models.write_text(
         CATALOG.partition("\nmodels:")[0] + "\nmodels:\n  Tea: {endpoint: Stage, model: t}\n"
     )
-    lines = [line for line in commands_of("docs/terminal.md") if line.startswith("rebuttal debate")]
-    for line in lines[:2]:
+    for line in (LIVE.text, JSON.text):
         with pytest.raises(SystemExit) as ended:
             main([*shlex.split(line)[1:], "--data", str(tmp_path), "--models", str(models)])
         assert ended.value.code == 0

@@ -12,6 +12,7 @@ import pytest
 
 from tests import test_proxies as proxies
 from tests.served import Served, serving
+from tests.snippets import runs
 
 pytestmark = [*proxies.pytestmark, pytest.mark.redis, pytest.mark.postgres]
 
@@ -54,13 +55,14 @@ def house(tmp_path: Path, empty_postgres: str, empty_redis: str) -> Iterator[Hou
             folder.mkdir()
             command = ("-m", "tests.page_app", str(folder), str(port))
             pages[port] = stack.enter_context(serving(folder, *command, environment=environment))
-        sticky = proxies.block("nginx", "rebuttal_process")
+        sticky = proxies.STICKY.text
         for old, new in zip(("7861", "7862"), map(str, ports), strict=True):
             sticky = sticky.replace(f"127.0.0.1:{old}", f"127.0.0.1:{new}")
         proxy = stack.enter_context(proxies.nginx(tmp_path / "nginx", 0, upstream=WHERE + sticky))
         yield House(proxy, pages)
 
 
+@runs(proxies.STICKY)
 def test_a_browser_is_given_a_process_and_stays_there(house: House) -> None:
     visit = house.proxy.visit()
     page = visit.get("/")
