@@ -27,7 +27,8 @@ def serve(folder: Path, *options: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={name: value for name, value in os.environ.items() if name != "REBUTTAL_PORT"},
+        env={name: value for name, value in os.environ.items() if name != "REBUTTAL_PORT"}
+        | {"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "intranet.example"},
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from urllib.parse import urlparse
 
 from rebuttal.app import DebateApp
+from rebuttal.errors import Busy
 from rebuttal.serving import close_app, free_port, on_free_port, run_served, wait_for_the_end
 from rebuttal.settings import Settings
 from rebuttal.ui.lean_import import lean_import
@@ -22,8 +23,16 @@ _ENVIRONMENT = {
     # uvicorn would believe any program of this machine about where a request came from.
     "FORWARDED_ALLOW_IPS": "",
 }
+OURSELVES = ("localhost", "127.0.0.1", "::1")
 LISTENERS = 2
 """Events that run for one stream: what is settled, and what is being said."""
+
+
+def _reach_ourselves(host: str) -> None:
+    """Gradio asks its own address when it starts, which no proxy of the environment may answer."""
+    named = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    without = ",".join(dict.fromkeys((*filter(None, named.split(",")), *OURSELVES, host)))
+    os.environ.update(NO_PROXY=without, no_proxy=without)
 
 
 class PageGuard(Protocol):
@@ -77,6 +86,7 @@ class Page:
         os.environ.update(_ENVIRONMENT)
         # Gradio makes a folder there, which must not be beside our own.
         os.environ.setdefault("GRADIO_TEMP_DIR", str(self.settings.cache / "gradio"))
+        _reach_ourselves(self.settings.host)
         asked = self.settings.port
         if asked is not None:
             free_port(self.settings.host, asked)  # a wrong wish is told before the long import
@@ -93,14 +103,23 @@ class Page:
         return build_ui(self.app), launch_options(self.settings.style)
 
     def _launch(self, port: int, options: dict[str, Any]) -> None:
-        _, self.address, public = self._demo.launch(
-            server_name=self.settings.host,
-            server_port=port,
-            share=self.settings.share,
-            prevent_thread_lock=True,
-            app_kwargs={"lifespan": self._lifespan},
-            **{**options, "max_threads": LISTENERS * self.settings.streams},
-        )
+        try:
+            _, self.address, public = self._demo.launch(
+                server_name=self.settings.host,
+                server_port=port,
+                share=self.settings.share,
+                prevent_thread_lock=True,
+                app_kwargs={"lifespan": self._lifespan},
+                **{**options, "max_threads": LISTENERS * self.settings.streams},
+            )
+        except ValueError as exc:
+            if "localhost is not accessible" not in str(exc):
+                raise
+            # Gradio's advice is a public link.
+            raise Busy(
+                f"The page was opened at port {port} and did not answer within 3 s.",
+                "This machine may have too much to do: start again.",
+            ) from None
         self.public_address = public or ""
         if self._guard:
             self._guard.harden(self._demo.server)
