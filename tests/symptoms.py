@@ -128,6 +128,7 @@ async def not_pulled(folder: Path) -> str:
     async with OllamaServerFake() as server:
         line = f"Ollama: {{address: '{server.address}', api: ollama, needs_key: false}}"
         said = await House(folder, "Mistral: {endpoint: Ollama, model: mistral}", line).wait()
+        said = said.replace("mistral:latest", "mistral")  # as Ollama itself says it
         return said.replace(server.address, "http://localhost:11434/v1")
 
 
