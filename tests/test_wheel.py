@@ -105,7 +105,7 @@ def test_the_wheel_says_what_the_tree_says(wheel: Path) -> None:
     asked = (HOME / "requirements.txt").read_text("utf-8").splitlines()
     asked = [line for line in asked if line and not line.startswith("#")]
     assert len(needs) == len(asked)
-    assert set(said.get_all("Provides-Extra", [])) == {"keyring", "mcp"}
+    assert set(said.get_all("Provides-Extra", [])) == {"keyring", "mcp", "notebooks"}
 
 
 def test_the_installed_command_lists_its_models_and_personas(
