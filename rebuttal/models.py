@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from rebuttal.catalog import Catalog, Model
 from rebuttal.errors import InvalidInput
 from rebuttal.memory import info_of
-from rebuttal.providers.base import ChatModel, Limits, Progress, Resident
+from rebuttal.providers.base import ChatModel, Gathering, Limits, Progress, Resident
 from rebuttal.providers.breaker import Breaker
 from rebuttal.providers.pool import Counted, Pool
 from rebuttal.providers.station import Member
@@ -43,6 +43,7 @@ class Models:
         self._chats: dict[str, ChatModel] = {}
         self._servers = Servers(catalog)
         self._engine: Engine | None = None
+        self._gathering = Gathering()
 
     @property
     def catalog(self) -> Catalog:
@@ -285,4 +286,5 @@ class Models:
             silence=settings.silence_within,
             turn=settings.turn_within,
             max_chars=settings.max_turn_chars,
+            gathering=self._gathering,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from email.utils import formatdate
 from itertools import pairwise
 
@@ -21,7 +22,7 @@ from rebuttal.errors import (
     RequestRejected,
     Unreachable,
 )
-from rebuttal.providers.base import Limits, Message, Options
+from rebuttal.providers.base import Gathering, Limits, Message, Options
 from rebuttal.providers.openai_compatible import list_models
 from rebuttal.providers.reasoning import ThinkSplitter
 from rebuttal.providers.refusals import asked_wait
@@ -192,6 +193,34 @@ def test_reasoning_of_the_server_is_no_text(field: str) -> None:
     assert (said.text, said.reasoning) == ("", "Hm.")
     assert answer.thought
     assert not answer.spoke
+
+
+class CountedGathering(Gathering):
+    """Knows how often somebody was about to read."""
+
+    reads = 0
+
+    @property
+    def pause(self) -> float:
+        self.reads += 1
+        return super().pause
+
+
+async def test_many_streams_are_read_in_larger_pieces() -> None:
+    tokens = [f"word{number} " for number in range(60)]
+    gathering = CountedGathering()
+    async with (
+        AsyncExitStack() as others,
+        FaultServer(tokens=tokens, delay=0.005) as server,
+    ):
+        alone = await hear(model_at(server, limits=Limits(gathering=gathering)))
+        assert gathering.pause == 0
+        for _ in range(99):
+            await others.enter_async_context(gathering.stream())
+        gathering.reads = 0
+        crowded = await hear(model_at(server, limits=Limits(gathering=gathering)))
+    assert alone.text == crowded.text == "".join(tokens)
+    assert 0 < gathering.reads < len(tokens) / 2
 
 
 async def test_thoughts_in_tags_are_no_text() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -12,6 +13,11 @@ from rebuttal.records import Device, Finish, Usage
 Role = Literal["system", "user", "assistant"]
 MOST_TOKENS = 10_000_000
 """No server's count of one request is taken for more."""
+PAUSE_EACH = 0.001
+"""Seconds between two reads of a stream, for each that is open."""
+LEAST_PAUSE = 0.01
+"""A shorter pause would bring no two words together."""
+LONGEST_PAUSE = 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,32 @@ class Resident(Protocol):
         ...
 
 
+class Gathering:
+    """How long a stream is left alone between two reads: the longer, the more of them are open.
+
+    What a server sends meanwhile is read in one go, which costs little more than a single word. So
+    a few streams are read word by word, and many leave the processor to those who watch.
+    """
+
+    def __init__(self) -> None:
+        self._open = 0
+
+    @asynccontextmanager
+    async def stream(self) -> AsyncIterator[None]:
+        """One more is open."""
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+
+    @property
+    def pause(self) -> float:
+        """Seconds."""
+        pause = self._open * PAUSE_EACH
+        return min(pause, LONGEST_PAUSE) if pause >= LEAST_PAUSE else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Deadlines in seconds and caps on one turn. Deadlines count content, not bytes on the wire."""
@@ -115,6 +147,8 @@ class Limits:
     """Further tries before the first token, for errors that are worth it."""
     longest_wait: float = 60.0
     """Seconds of asked-for waiting that are obeyed; a longer wish ends as RateLimited."""
+    gathering: Gathering = field(default_factory=Gathering, compare=False)
+    """Shared by all that speak in this process."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,12 +116,14 @@ class OpenAICompatible:
         cut: Exception | None = None
         try:
             async with (
+                self.limits.gathering.stream(),
                 connect(self.upstream, meter) as client,
                 await _post(client, meter, body) as stream,
             ):
                 async for data in stream:
                     was_open = answer.finish is None
                     chunk = answer.read(data)
+                    meter.gathering = self.limits.gathering if answer.is_on else None
                     if chunk is not None:
                         yield chunk
                     if answer.finish == "limit":

@@ -13,6 +13,7 @@ import httpx2
 import openai
 
 from rebuttal.errors import ModelError, RequestRejected, Unreachable
+from rebuttal.providers.base import Gathering
 from rebuttal.providers.failures import broken, unconnected
 from rebuttal.providers.refusals import refused_inside, refused_status
 from rebuttal.providers.upstream import RESUME, Upstream, no_key, unusable_key
@@ -46,6 +47,8 @@ class Meter:
     def __init__(self, deadline: float, max_bytes: int) -> None:
         self.deadline = deadline
         self.head = b""
+        self.gathering: Gathering | None = None
+        """Set once words come: how long they are left to gather before each read."""
         self._bytes_left = max_bytes
         self._line = 0
 
@@ -55,6 +58,13 @@ class Meter:
             raise TooLong("a compressed answer, though none was asked for")
         stream = cast(httpx2.AsyncByteStream, response.stream)
         response.stream = _Metered(stream, self, refusal=not response.is_success)
+
+    async def rest(self) -> None:
+        """Wait until it is worth to read on."""
+        pause = self.gathering.pause if self.gathering else 0.0
+        if pause:
+            left = self.deadline - asyncio.get_running_loop().time()
+            await asyncio.sleep(max(0.0, min(pause, left)))
 
     def count(self, data: bytes) -> None:
         """Take note of ``data``. Raises TooLong."""
@@ -113,6 +123,8 @@ async def connect(upstream: Upstream, meter: Meter) -> AsyncIterator[openai.Asyn
     async def remember(event: str, info: dict[str, Any]) -> None:
         if event == "connection.connect_tcp.complete":
             opened.push_async_callback(info["return_value"].aclose)
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            _rest_before_reading(info["return_value"], meter)
 
     http = httpx2.AsyncClient(
         verify=_certificates(upstream.address.startswith("https:")),
@@ -132,6 +144,18 @@ async def connect(upstream: Upstream, meter: Meter) -> AsyncIterator[openai.Asyn
         ) as client,
     ):
         yield client
+
+
+def _rest_before_reading(stream: Any, meter: Meter) -> None:
+    """Only here is it known that nothing is left of what was read before: the client takes a body
+    apart into the pieces that it was sent in."""
+    read = stream.read
+
+    async def rested(*arguments: Any, **named: Any) -> Any:
+        await meter.rest()
+        return await read(*arguments, **named)
+
+    stream.read = rested
 
 
 @functools.cache

@@ -84,6 +84,11 @@ class Answer:
         self._left = max_chars
         self._splitter = ThinkSplitter()
 
+    @property
+    def is_on(self) -> bool:
+        """Whether words have come, and more may."""
+        return self.finish is None and (self.spoke or self.thought)
+
     def read(self, data: object) -> Chunk | None:
         """The text and reasoning in one decoded chunk; None where it holds neither.
 
