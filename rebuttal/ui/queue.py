@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from typing import Any
 
@@ -50,3 +51,44 @@ class PageQueue:
         await self._queue.clean_events(session_hash=session_hash)
         self._queue.pending_messages_per_session.pop(session_hash, None)
         self._queue.pending_event_ids_session.pop(session_hash, None)
+
+
+RESTS_AFTER = 30.0
+"""Seconds without an event after which the queue looks less often."""
+RESTING = 0.02
+"""Seconds between two looks then. Gradio's own, a thousandth, takes 5 % of a core for nothing."""
+SELDOM = 1.0
+"""Seconds between two looks for a progress, of which our events tell none."""
+
+
+class QueuePace:
+    """How often Gradio's queue looks for events: as Gradio has it while the page is used.
+
+    The queue cannot be woken (6.31), and an attribute says how long it sleeps.
+    """
+
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
+        self._quick: float = queue.sleep_when_free
+        self._used_at = 0.0
+        self._waiting = False
+        queue.progress_update_sleep_when_free = SELDOM
+        queue.sleep_when_free = RESTING
+
+    def use(self) -> None:
+        """Somebody uses the page: what comes next is taken up at once."""
+        loop = asyncio.get_running_loop()
+        self._used_at = loop.time()
+        if not self._waiting:
+            self._waiting = True
+            self._queue.sleep_when_free = self._quick
+            loop.call_later(RESTS_AFTER, self._rest)
+
+    def _rest(self) -> None:
+        loop = asyncio.get_running_loop()
+        left = self._used_at + RESTS_AFTER - loop.time()
+        if left > 0:
+            loop.call_later(left, self._rest)
+        else:
+            self._waiting = False
+            self._queue.sleep_when_free = RESTING

@@ -7,6 +7,8 @@ from typing import Any
 import gradio as gr
 from gradio.state_holder import SessionState, StateHolder
 
+from rebuttal.ui.queue import QueuePace
+
 _NOTHING: dict[str, Any] = {
     "data": [],
     "is_generating": False,
@@ -45,10 +47,19 @@ class RawBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types that my
     where one is missing, and keep each value of each tab in memory.
     """
 
+    _pace: QueuePace | None = None
+
+    def run_startup_events(self) -> None:
+        """As Gradio's, which starts the queue: at rest, until somebody uses the page."""
+        self._pace = QueuePace(self._queue)
+        super().run_startup_events()
+
     async def process_api(
         self, block_fn: Any, inputs: list[Any], *rest: Any, **named: Any
     ) -> dict[str, Any]:
         """As Gradio's; an event that only the browser acts on does nothing here."""
+        if self._pace:
+            self._pace.use()
         if getattr(block_fn, "fn", block_fn) is None:
             return dict(_NOTHING)
         done: dict[str, Any] = await super().process_api(block_fn, inputs, *rest, **named)
