@@ -10,7 +10,7 @@ from rebuttal.settings import HOME
 from tests.desk import Desk
 from tests.snippets import blocks, runs
 
-TEN_LINES, SYNC, SCHEDULER, PROVIDER = PROGRAMS = blocks("docs/python.md", "python")
+TEN_LINES, SYNC, BUILT_IN, SCHEDULER, PROVIDER = PROGRAMS = blocks("docs/python.md", "python")
 
 
 def own_lines(program: str) -> int:
@@ -30,6 +30,11 @@ def test_a_debate_in_ten_lines(real_desk: Desk) -> None:
 @runs(SYNC)
 def test_a_script_without_await(desk: Desk) -> None:
     assert "# Is tea better than coffee?" in desk.python(SYNC)
+
+
+@runs(BUILT_IN)
+def test_the_built_in_model_for_an_own_client(real_desk: Desk) -> None:
+    assert real_desk.python(BUILT_IN).strip()
 
 
 @runs(SCHEDULER)
