@@ -103,7 +103,7 @@ async def test_a_debate_that_is_hard_to_show_keeps_nobody_else_waiting(linked: L
             answered += 1
             await asyncio.sleep(0.01)
         assert len((await showing).of("turn")) > 1
-        assert answered > 10
+        assert answered > 4  # else one waits until all is shown, on a busy machine too
 
 
 async def _whole(data: bytes) -> AsyncIterator[bytes]:
