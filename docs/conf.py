@@ -28,14 +28,12 @@ include_patterns += ["docs/**.md", "notebooks/*.ipynb"]
 exclude_patterns = [".*", "build", "data", "rebuttal", "tests", "benchmarks", "personas"]
 exclude_patterns += ["**/.*", "**/__pycache__"]
 
-extensions = ["myst_nb", "sphinx.ext.autodoc"]
+extensions = ["myst_nb"]
 myst_heading_anchors = 4
-myst_links_external_new_tab = False
 # Notebooks are shown as they are kept; tests run them.
 nb_execution_mode = "off"
 # Commands and prices are typed as they stand.
 smartquotes = False
-suppress_warnings = ["myst.strikethrough"]
 
 html_theme = "furo"
 html_static_path = ["site"]
@@ -45,7 +43,6 @@ html_logo = "../rebuttal/ui/favicon.svg"
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
-html_last_updated_fmt = None
 pygments_style = "friendly"
 pygments_dark_style = "native"
 
@@ -73,8 +70,6 @@ def papers() -> tuple[dict[str, str], dict[str, str]]:
 
 DAY, NIGHT = papers()
 html_theme_options = {"light_css_variables": DAY, "dark_css_variables": NIGHT}
-
-autodoc_typehints = "signature"
 
 
 def navigation(app: Any, page: str, source: list[str]) -> None:

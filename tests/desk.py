@@ -89,7 +89,8 @@ class Desk:
         """Start ``rebuttal serve ...``; what is typed meanwhile goes to where it listens."""
         program, *words = command.split()
         assert program == "rebuttal"
-        with serving(self.folder, "-m", "rebuttal", *words, environment=self.env) as there:
+        command_line = ("-m", "rebuttal", *words)
+        with serving(self.folder, *command_line, environment=self.env, within=self.folder) as there:
             self.address = there.address.rstrip("/")
             yield there
         self.address = DOCUMENTED

@@ -26,11 +26,17 @@ class Served:
 
 @contextmanager
 def serving(
-    folder: Path, *command: str, environment: Mapping[str, str] | None = None
+    folder: Path,
+    *command: str,
+    environment: Mapping[str, str] | None = None,
+    within: Path | None = None,
 ) -> Iterator[Served]:
-    """Start the scripted page, or what ``command`` starts, and wait until it says where it is."""
+    """Start the scripted page, or what ``command`` starts, and wait until it says where it is.
+
+    The process works in the folder ``within``, or where this one does.
+    """
     arguments = command or ("-m", "tests.page_app", str(folder))
-    process = start(*arguments, environment={**os.environ, **(environment or {})})
+    process = start(*arguments, environment={**os.environ, **(environment or {})}, folder=within)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

@@ -17,7 +17,7 @@ import pytest
 from rebuttal.settings import HOME
 from tests.desk import Desk
 from tests.glass import Glass
-from tests.snippets import Block, blocks, each_of, runs
+from tests.snippets import Block, blocks, each_of, pages, runs
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the commands are a POSIX shell's")
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the commands ar
 (USERS,) = blocks("docs/sign-in.md", "sh")
 LIVE, _ = blocks("docs/terminal.md", "text")
 MEASURED = blocks("docs/performance.md", "sh")
-ALL, OLLAMA, GGUF, SCHEMA, PARTS = blocks("docs/testing.md", "sh")
+ALL, OLLAMA, GGUF, SCHEMA, PARTS, ASKED = blocks("docs/testing.md", "sh")
 (CHECK,) = blocks("CONTRIBUTING.md", "sh")
 
 
@@ -92,6 +92,25 @@ def test_every_part_of_the_check_is_one_and_is_explained() -> None:
     assert named <= parts()
     assert parts() - {"all", "system"} <= named
     assert all((HOME / script).exists() for script, *_ in words)
+
+
+@runs(ASKED)
+def test_addresses_on_the_web_are_asked_with_the_configuration_of_the_site() -> None:
+    (asked,) = ASKED.lines
+    build = re.findall(
+        r"^  (\.venv/bin/python -m sphinx .*)", (HOME / ".ci" / "run").read_text(), re.M
+    )
+    words, built = shlex.split(asked), shlex.split(*build)
+    assert words[:5] == [*built[:3], "-b", "linkcheck"]
+    assert words[words.index("-c") :][:2] == built[built.index("-c") :][:2]
+    addresses = [
+        address
+        for name in pages()
+        for address in re.findall(r"\]\((https?:[^)]*)\)", (HOME / name).read_text("utf-8"))
+    ]
+    assert [
+        one for one in addresses if not re.fullmatch(r"https://[\w.-]+(/[\w.~/#-]*)?", one)
+    ] == []
 
 
 @runs(ALL, OLLAMA, GGUF)
