@@ -28,8 +28,11 @@ from rebuttal.providers.base import Message
 from rebuttal.records import Debate, Debater, Turn
 
 TOKENS_PER_MESSAGE = 8
+PARTS = 3
+"""Such a part of what fits leaves a view at a time, so that its beginning stays the same for many
+turns, however large the context is."""
 BLOCK = 4
-"""Own turns that leave a view together, so that its beginning stays the same for several turns."""
+"""Own turns that leave a view together at the least, where the context is small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ def debater_messages(
         shown = summing_up(debate, short)
         exchanges[0] = replace(exchanges[0], cue=synthesis_cue(debate, short))
     room = budget.context - budget.answer
-    for left_out, left in _shorter(exchanges, history, chaired):
+    for left_out, left in _shorter(exchanges, history, chaired, room):
         messages = (system, *shown, *_messages(left))
         tokens = estimate_tokens(messages, budget.scale)
         if tokens <= room:
@@ -166,10 +169,10 @@ def _answer(turns: Sequence[Turn], here: int) -> str | None:
 
 
 def _shorter(
-    exchanges: Sequence[_Exchange], history: Literal["whole", "last"], chaired: bool
+    exchanges: Sequence[_Exchange], history: Literal["whole", "last"], chaired: bool, room: int
 ) -> Iterator[tuple[int, Sequence[_Exchange]]]:
     """What may be shown, from most to least, and how many turns each leaves out: the oldest."""
-    for dropped in _drops(len(exchanges), history):
+    for dropped in _drops(exchanges, history, room):
         left_out = sum(len(exchange.heard) + 1 for exchange in exchanges[:dropped])
         yield left_out, exchanges[dropped:]
     first, *others = exchanges
@@ -192,8 +195,21 @@ def _messages(exchanges: Sequence[_Exchange]) -> list[Message]:
     return messages
 
 
-def _drops(exchanges: int, history: Literal["whole", "last"]) -> list[int]:
-    """How many of the oldest exchanges may be left out, in the order of trying."""
+def _drops(
+    exchanges: Sequence[_Exchange], history: Literal["whole", "last"], room: int
+) -> list[int]:
+    """How many of the oldest exchanges may be left out, in the order of trying.
+
+    They go by parts of the transcript whose borders stay where they are as it grows: a view that
+    begins elsewhere is read anew as a whole by the model's server.
+    """
+    count = len(exchanges)
     if history == "last":
-        return [exchanges - 1]
-    return sorted({*range(0, exchanges, BLOCK), *range(max(exchanges - BLOCK, 0), exchanges)})
+        return [count - 1]
+    borders, said = [0], 0
+    for number, exchange in enumerate(exchanges[:-1], 1):
+        said += estimate_tokens(_messages([exchange]))
+        if said * PARTS >= room and number - borders[-1] >= BLOCK:
+            borders.append(number)
+            said = 0
+    return sorted({*borders, *range(max(count - BLOCK, 0), count)})

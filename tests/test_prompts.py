@@ -162,6 +162,15 @@ def test_whole_old_rounds_go_in_blocks_and_topic_and_stance_stay() -> None:
     )
 
 
+def test_a_large_context_begins_the_same_for_many_turns() -> None:
+    roomy = Budget(context=8192, answer=220)
+    said = [*LONG, *LONG, *LONG, *LONG]
+    kept = [len(view_of("a", *said[:n], budget=roomy).messages) for n in range(100, 160, 2)]
+    cuts = sum(later < earlier for earlier, later in pairwise(kept))
+    assert 0 < cuts <= 3, "each cut is read anew as a whole"
+    assert max(kept) < 2 * min(kept), "most of what fits is still there"
+
+
 def test_what_cannot_fit_is_an_error_with_both_sizes() -> None:
     with pytest.raises(ContextOverflow) as caught:
         view_of("a", ("a", "word " * 4000), ("b", "word " * 4000), budget=Budget(600, 100))
