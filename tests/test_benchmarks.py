@@ -16,7 +16,9 @@ from benchmarks import (
     history,
     import_,
     import_cost,
+    long,
     overhead,
+    pattern,
     pool,
     redis_store,
     stamps,
@@ -26,6 +28,8 @@ from benchmarks import (
 from benchmarks.figures import ratio, table
 from benchmarks.heard import Heard, Said
 from benchmarks.least import count_tokens
+from benchmarks.long_run import slope
+from benchmarks.pattern_views import VIEWS
 from benchmarks.recording import Request
 from benchmarks.started import SERVED_WITHIN, free_port, served
 from rebuttal.providers.base import Message, Options
@@ -242,3 +246,33 @@ def test_a_history_is_imported_and_exported_and_what_it_takes_is_told(tmp_path: 
         assert took.memory >= took.before > 10
     with ZipFile(tmp_path / "out.zip") as archive:
         assert len(archive.namelist()) == 7
+
+
+def test_a_pattern(built_in: BuiltIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "figures.json"
+    pattern.main(["--play", "SmolLM2=1", "--rounds", "1", "--json", str(file)])
+    assert "evaluated a turn" in capsys.readouterr().out
+    scores = json.loads(file.read_text("utf-8"))["figures"]["SmolLM2"]
+    assert set(scores) == set(VIEWS)
+    for score in scores.values():
+        assert score["turns"] == 2
+        assert 0 < score["cost"]["evaluated"] <= score["cost"]["prompt"]
+        assert score["cost"]["seconds"] >= score["cost"]["speaking"] > 0
+
+
+def test_a_long_run_in_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "figures.json"
+    short = ["--minutes", "0.1", "--rests", "2", "--rest", "1"]
+    long.main(["--turns", "20", *short, "--json", str(file)])
+    assert "at rest" in capsys.readouterr().out
+    figures = json.loads(file.read_text("utf-8"))["figures"]
+    assert len(figures["debate"]["turns"]) == 20
+    assert set(figures["run"]) == {"programs", "page"}
+    for app in figures["run"].values():
+        assert len(app["rests"]) == 2
+        assert all(one["memory"] > 0 < one["files"] for one in app["samples"])
+
+
+def test_growth_is_told_by_the_hour() -> None:
+    samples = [{"minute": minute, "memory": 100 + minute} for minute in (0.0, 10.0, 20.0)]
+    assert slope(samples, "memory") == pytest.approx(60)
