@@ -13,19 +13,22 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from playwright.async_api import async_playwright
 
 from rebuttal.settings import HOME
 
 NOTEBOOKS = HOME / "notebooks"
 PATIENCE = 600
 """Seconds that one cell may take."""
+SPEAKING = 8000
+"""Milliseconds that a model speaks before its page is photographed."""
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -41,14 +44,19 @@ LEAKS = {
 
 @dataclass(frozen=True)
 class Picture:
-    """Taken once the cell has run: which button is pressed, and at which port."""
+    """Taken once the cell has run: which example and button are pressed, and which one ends it."""
 
     file: str
     press: str
-    port: int = 7870
+    example: str = ""
+    stop: str = ""
 
 
-PICTURES: dict[str, Picture] = {}
+PICTURES = {
+    "launch": Picture("pictures/02_interface.png", "Submit", example="What do cats eat?"),
+    "blocks-launch": Picture("pictures/02_blocks.png", "Ask", stop="Stop"),
+    "stream-launch": Picture("pictures/03_live.png", "Start", stop="Stop"),
+}
 """By the cell's id."""
 
 
@@ -64,18 +72,26 @@ def main() -> None:
 
 def keep(file: Path) -> None:
     """Run it and write it with its outputs. Raises ValueError for one that tells too much."""
-    notebook = executed(nbformat.read(file, 4), photograph)
+    notebook = executed(nbformat.read(file, 4), photograph)  # type: ignore[no-untyped-call]
     tidy(notebook)
     if found := [*leaks(notebook)]:
         raise ValueError(f"{file.name} is not saved:\n" + "\n".join(found))
-    nbformat.write(notebook, file)
+    file.write_text(nbformat.writes(notebook) + "\n", "utf-8")  # type: ignore[no-untyped-call]
     print(f"{file.name}: {len(notebook.cells)} cells")
 
 
+async def nothing(cell: NotebookNode) -> None:
+    """What is done with a cell that has run, unless something else is said."""
+
+
 def executed(
-    notebook: NotebookNode, after: Callable[[NotebookNode], None] = lambda cell: None
+    notebook: NotebookNode, after: Callable[[NotebookNode], Awaitable[None]] = nothing
 ) -> NotebookNode:
     """The notebook with fresh outputs; ``after`` is called with each cell that has run."""
+
+    async def ran(cell: NotebookNode, cell_index: int, execute_reply: object) -> None:
+        await after(cell)
+
     client = NotebookClient(
         notebook,
         timeout=PATIENCE,
@@ -83,19 +99,19 @@ def executed(
         coalesce_streams=True,
         record_timing=False,
         resources={"metadata": {"path": str(NOTEBOOKS)}},
-        on_cell_executed=lambda cell, cell_index, execute_reply: after(cell),
+        on_cell_executed=ran,
     )
     return client.execute(env=os.environ | {"PYTHONPATH": str(HOME)})
 
 
 def tidy(notebook: NotebookNode) -> None:
     """Take out what differs from machine to machine and says nothing."""
-    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook["metadata"] = METADATA
     for cell in notebook.cells:
-        cell.metadata = NotebookNode()
+        cell["metadata"] = {}
         for output in cell.get("outputs", []):
             if "metadata" in output:
-                output.metadata = NotebookNode()
+                output["metadata"] = {}
 
 
 def leaks(notebook: NotebookNode) -> Iterator[str]:
@@ -123,25 +139,28 @@ def _texts(cell: NotebookNode) -> Iterator[str]:
         yield from (value for kind, value in output.get("data", {}).items() if kind != "image/png")
 
 
-def photograph(cell: NotebookNode) -> None:
-    """Press the button on the cell's page as a reader would, and keep what is then seen."""
+async def photograph(cell: NotebookNode) -> None:
+    """Use the cell's page as a reader would, and keep what is then seen."""
     picture = PICTURES.get(cell.id)
     if picture is None:
         return
-    from playwright.sync_api import sync_playwright
-
-    address = f"http://127.0.0.1:{os.environ.get('NOTEBOOK_PORT', picture.port)}"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
+    (address,) = re.findall(r"http://127\.0\.0\.1:\d+", str(cell.outputs))
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
-        tab = chromium.new_page(viewport={"width": 900, "height": 640}, color_scheme="light")
-        tab.goto(address)
-        tab.get_by_role("button", name=picture.press).click()
-        tab.wait_for_timeout(300)
-        tab.get_by_text("Stop").wait_for()
-        tab.screenshot(path=NOTEBOOKS / picture.file)
-        chromium.close()
+        tab = await chromium.new_page(viewport={"width": 900, "height": 640}, color_scheme="light")
+        await tab.goto(address)
+        if picture.example:
+            await tab.get_by_text(picture.example).click()
+        await tab.get_by_role("button", name=picture.press, exact=True).click()
+        await tab.wait_for_timeout(SPEAKING)
+        file = NOTEBOOKS / picture.file
+        file.parent.mkdir(exist_ok=True)
+        await tab.screenshot(path=file, full_page=True)
+        if picture.stop:
+            await tab.get_by_role("button", name=picture.stop, exact=True).click()
+        await chromium.close()
 
 
 if __name__ == "__main__":
