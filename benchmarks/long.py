@@ -30,7 +30,7 @@ from typing import Any
 
 from benchmarks.figures import add_json, load, table, write_json
 from benchmarks.long_debate import Spoken, debate
-from benchmarks.long_run import HELD, Watched, run, slope
+from benchmarks.long_run import CROWDS, HELD, Watched, run, slope
 
 WARM = 0.1
 """The share of a run in which caches fill and pools grow."""
@@ -83,7 +83,7 @@ async def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         figures["debate"] = spoken.figures()
     if args.minutes:
         before = load()
-        apps = await run(folder, args.minutes, args.rests, args.rest, args.seed)
+        apps = await run(folder, args.apps, args.minutes, args.rests, args.rest, args.seed)
         head = ("first", "last", "most", "an hour", "at rest: first", "last", "an hour")
         for app in apps:
             asked = sum(app.crowd.done.values())
@@ -97,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--turns", type=int, default=200, help="0: no long debate")
     parser.add_argument("--minutes", type=float, default=60, help="0: no run")
+    parser.add_argument("--apps", nargs="+", choices=CROWDS, default=[*CROWDS])
     parser.add_argument("--rests", type=int, default=12)
     parser.add_argument("--rest", type=float, default=20, help="seconds")
     parser.add_argument("--seed", type=int, default=7)

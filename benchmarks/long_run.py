@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -119,8 +119,14 @@ def watched(
         yield Watched(name, process, port, folder / f"{name}.log", crowd)
 
 
-async def run(folder: Path, minutes: float, rests: int, rest: float, seed: int) -> list[Watched]:
-    """Two apps for so long, one for programs alone; both rest ``rests`` times and at the end."""
+CROWDS = {"programs": (8, 0), "page": (3, 3)}
+"""Debates at once and tabs of the page, by app."""
+
+
+async def run(
+    folder: Path, names: Sequence[str], minutes: float, rests: int, rest: float, seed: int
+) -> list[Watched]:
+    """These apps for so long; all rest ``rests`` times, the last time at the end."""
     chance = random.Random(seed)
     async with (
         Moody(chance=chance) as one,
@@ -129,11 +135,11 @@ async def run(folder: Path, minutes: float, rests: int, rest: float, seed: int) 
         models = folder / "models.yaml"
         models.write_text(CATALOG.format(one=one.address, two=two.address), "utf-8")
         going = [asyncio.create_task(server.come_and_go(60, 3)) for server in (one, two)]
-        with (
-            watched("programs", folder, models, chance, 8, 0) as programs,
-            watched("page", folder, models, chance, 3, 3) as page,
-        ):
-            apps = [programs, page]
+        with ExitStack() as stack:
+            apps = [
+                stack.enter_context(watched(name, folder, models, chance, *CROWDS[name]))
+                for name in names
+            ]
             every = min(10.0, minutes * 60 / 40)
             began = time.monotonic()
             for part in range(1, rests + 1):
