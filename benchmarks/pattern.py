@@ -11,8 +11,8 @@ is played in all three, in turn, with nothing beside it.
 Behind ``--play`` stand labels of models.yaml with a number of debates, and two more: ``1.5B`` is
 the file that REBUTTAL_TEST_GGUF names, ``Ollama`` a server of its own with its defaults (one slot)
 and SmolLM2's weights, where the program ``ollama`` is on the path. What is not there is left out.
-On two quiet cores a debate of three rounds in three views takes about 30 s on SmolLM2, embedded or in
-Ollama, and 5 minutes with 1.5B: 25 minutes as it stands above.
+On two quiet cores a debate of three rounds in three views should take about 30 s on SmolLM2,
+embedded or in Ollama, and 5 minutes with 1.5B: 20 to 25 minutes as it stands above.
 
 *Evaluated* are prompt tokens that the server had to read: llama.cpp's ``prompt_n``; for Ollama what
 its own log says was not in the memory of its slot, as its interfaces count whole prompts.
