@@ -20,7 +20,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 from rebuttal.settings import HOME
 
@@ -153,6 +153,7 @@ async def photograph(cell: NotebookNode) -> None:
         await tab.goto(address)
         if picture.example:
             await tab.get_by_text(picture.example).click()
+            await expect(tab.get_by_role("textbox").first).to_have_value(picture.example)
         await tab.get_by_role("button", name=picture.press, exact=True).click()
         await tab.wait_for_timeout(SPEAKING)
         file = NOTEBOOKS / picture.file

@@ -120,7 +120,7 @@ def test_what_is_kept_is_whole_and_tells_nothing_of_a_machine(file: Path) -> Non
 
 def prints(source: str) -> bool:
     """Whether this cell shows something."""
-    return bool(re.search(r"\b(?:print|display|Markdown|plt\.show)\(", source))
+    return bool(re.search(r"\b(?:print|display|Markdown|say|plt\.show)\(", source))
 
 
 @pytest.mark.parametrize(
