@@ -27,7 +27,7 @@ from rebuttal.settings import HOME
 NOTEBOOKS = HOME / "notebooks"
 PATIENCE = 600
 """Seconds that one cell may take."""
-SPEAKING = 8000
+SPEAKING = 2500
 """Milliseconds that a model speaks before its page is photographed."""
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -149,7 +149,7 @@ async def photograph(cell: NotebookNode) -> None:
         chromium = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
-        tab = await chromium.new_page(viewport={"width": 900, "height": 640}, color_scheme="light")
+        tab = await chromium.new_page(viewport={"width": 900, "height": 840}, color_scheme="light")
         await tab.goto(address)
         if picture.example:
             await tab.get_by_text(picture.example).click()
@@ -158,7 +158,7 @@ async def photograph(cell: NotebookNode) -> None:
         await tab.wait_for_timeout(SPEAKING)
         file = NOTEBOOKS / picture.file
         file.parent.mkdir(exist_ok=True)
-        await tab.screenshot(path=file, full_page=True)
+        await tab.screenshot(path=file)
         if picture.stop:
             await tab.get_by_role("button", name=picture.stop, exact=True).click()
         await chromium.close()
