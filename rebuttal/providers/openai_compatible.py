@@ -13,6 +13,7 @@ from rebuttal.catalog import Endpoint, Model
 from rebuttal.errors import ModelError, RateLimited, ServerFailed
 from rebuttal.providers.base import Chunk, Limits, Message, Options
 from rebuttal.providers.failures import silent, speechless, unfinished
+from rebuttal.providers.gathered import gathered
 from rebuttal.providers.openai_connection import (
     Meter,
     Overdue,
@@ -119,24 +120,33 @@ class OpenAICompatible:
                 self.limits.gathering.stream(),
                 connect(self.upstream, meter) as client,
                 await _post(client, meter, body) as stream,
+                aclosing(gathered(self._read(stream, answer, meter, ends))) as chunks,
             ):
-                async for data in stream:
-                    was_open = answer.finish is None
-                    chunk = answer.read(data)
-                    meter.gathering = self.limits.gathering if answer.is_on else None
-                    if chunk is not None:
-                        yield chunk
-                    if answer.finish == "limit":
-                        break
-                    if was_open and (chunk is not None or answer.finish is not None):
-                        patience = self.limits.silence if answer.finish is None else _AFTER_FINISH
-                        meter.deadline = min(clock() + patience, ends)
+                async for chunk in chunks:
+                    yield chunk
         except Exception as exc:
             cut = exc
         rest = answer.close()
         if rest is not None:
             yield rest
         yield self._end(answer, cut, meter, overtime=clock() >= ends)
+
+    async def _read(
+        self, stream: AsyncStream[object], answer: Answer, meter: Meter, ends: float
+    ) -> AsyncGenerator[Chunk, None]:
+        """The words of an answer, each as it came."""
+        clock = asyncio.get_running_loop().time
+        async for data in stream:
+            was_open = answer.finish is None
+            chunk = answer.read(data)
+            meter.gathering = self.limits.gathering if answer.is_on else None
+            if was_open and (chunk is not None or answer.finish is not None):
+                patience = self.limits.silence if answer.finish is None else _AFTER_FINISH
+                meter.deadline = min(clock() + patience, ends)
+            if chunk is not None:
+                yield chunk
+            if answer.finish == "limit":
+                return
 
     def _end(self, answer: Answer, cut: Exception | None, meter: Meter, *, overtime: bool) -> Chunk:
         """The last chunk. Raises where there is no text for it to end."""

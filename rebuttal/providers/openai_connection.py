@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
 
@@ -51,20 +51,25 @@ class Meter:
         """Set once words come: how long they are left to gather before each read."""
         self._bytes_left = max_bytes
         self._line = 0
+        self._watching = False
 
     async def watch(self, response: httpx2.Response) -> None:
         """Put the meter between ``response`` and its reader."""
         if response.headers.get("content-encoding", "identity") != "identity":
             raise TooLong("a compressed answer, though none was asked for")
+        self._watching = True
         stream = cast(httpx2.AsyncByteStream, response.stream)
         response.stream = _Metered(stream, self, refusal=not response.is_success)
 
-    async def rest(self) -> None:
-        """Wait until it is worth to read on."""
-        pause = self.gathering.pause if self.gathering else 0.0
-        if pause:
-            left = self.deadline - asyncio.get_running_loop().time()
-            await asyncio.sleep(max(0.0, min(pause, left)))
+    async def read(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
+        """Read on once it is worth it, within the deadline of a body. Raises Overdue."""
+        try:
+            async with asyncio.timeout_at(self.deadline if self._watching else None):
+                if self.gathering and (pause := self.gathering.pause):
+                    await asyncio.sleep(pause)
+                return await read()
+        except TimeoutError:
+            raise Overdue from None
 
     def count(self, data: bytes) -> None:
         """Take note of ``data``. Raises TooLong."""
@@ -86,19 +91,13 @@ class _Metered(httpx2.AsyncByteStream):
         self._refusal = refusal
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        pieces = aiter(self._stream)
         read = 0
-        while not (self._refusal and read >= MAX_ERROR):
-            try:
-                async with asyncio.timeout_at(self._meter.deadline):
-                    data = await anext(pieces)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                raise Overdue from None
+        async for data in self._stream:
             read += len(data)
             self._meter.count(data)
             yield data
+            if self._refusal and read >= MAX_ERROR:
+                return
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -124,7 +123,7 @@ async def connect(upstream: Upstream, meter: Meter) -> AsyncIterator[openai.Asyn
         if event == "connection.connect_tcp.complete":
             opened.push_async_callback(info["return_value"].aclose)
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-            _rest_before_reading(info["return_value"], meter)
+            _metered(info["return_value"], meter)
 
     http = httpx2.AsyncClient(
         verify=_certificates(upstream.address.startswith("https:")),
@@ -146,16 +145,18 @@ async def connect(upstream: Upstream, meter: Meter) -> AsyncIterator[openai.Asyn
         yield client
 
 
-def _rest_before_reading(stream: Any, meter: Meter) -> None:
-    """Only here is it known that nothing is left of what was read before: the client takes a body
-    apart into the pieces that it was sent in."""
+def _metered(stream: Any, meter: Meter) -> None:
+    """Have the meter decide when the connection is read, and for how long.
+
+    Only here is it known that nothing is left of what was read before: the client takes a body
+    apart into the pieces that it was sent in.
+    """
     read = stream.read
 
-    async def rested(*arguments: Any, **named: Any) -> Any:
-        await meter.rest()
-        return await read(*arguments, **named)
+    async def metered(*arguments: Any, **named: Any) -> Any:
+        return await meter.read(functools.partial(read, *arguments, **named))
 
-    stream.read = rested
+    stream.read = metered
 
 
 @functools.cache
