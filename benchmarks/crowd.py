@@ -12,8 +12,8 @@ both listeners of the page (``page``), or the server-sent events of the interfac
 Rebuttal is started as a user starts it; settings only lift the number of debates, tabs and
 connections, and the rounds of one debate. *Delivered* are tokens that watchers got within the
 window, of those that the endpoint sends in that time where nothing keeps it waiting: what a debate
-takes between two turns counts as missing. Updates come ten times a second, so that lag is about
-50 ms at the median and 100 ms at p95 where nothing else adds to it.
+takes between two turns counts as missing. Updates come some sixteen times a second, so that lag is
+about 30 ms at the median and 60 ms at p95 where nothing else adds to it.
 
 Takes, for each count and way, the seconds of the window and about 25 more: with five counts
 16 minutes.

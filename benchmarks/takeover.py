@@ -4,7 +4,7 @@
 
 Real processes on a real PostgreSQL and a real Redis, all on this machine. Their model says the time
 at which it says each word, so that a watcher of either process knows how old a word is when it
-comes; ten updates a second, as for everybody, are part of that.
+comes; updates are merged, as for everybody, which is part of that.
 """
 
 from __future__ import annotations

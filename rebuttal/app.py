@@ -192,19 +192,22 @@ class DebateApp:
         after: str | None = None,
         *,
         again: bool = False,
+        words: bool = True,
         visitor: Visitor = OPERATOR,
     ) -> AsyncGenerator[list[DebateEvent], None]:
         """What has been said (from the turn behind ``after``), then what follows, as it happens.
 
-        Yields batches at most every 0.1 s with the deltas of one turn merged into one, and an empty
+        Yields batches at most every 0.06 s, the deltas of one turn merged into one, and an empty
         batch at least every 0.5 s. A watcher that comes in mid-turn first gets TurnStarted and the
         turn so far as one TurnDelta. After DebatePaused or DebateFinished the stream goes on (a
         resume may follow) until the watcher leaves. ``again``: by somebody who is counted already.
-        Raises NotFound.
+        Without ``words`` the deltas of the turn in progress are left out. Raises NotFound.
         """
         async with (
             self._works.open_to_read(debate_id, visitor) as live,
-            aclosing(live.watch(after, reads=bool(visitor.reads), again=again)) as batches,
+            aclosing(
+                live.watch(after, reads=bool(visitor.reads), again=again, words=words)
+            ) as batches,
         ):
             async for batch in batches:
                 yield [self._works.rights.event(visitor, event) for event in batch]

@@ -16,7 +16,7 @@ from rebuttal.events import (
 )
 from rebuttal.records import Turn
 
-MERGE_EVERY = 0.1
+MERGE_EVERY = 0.06
 """Seconds between two updates for one watcher, as long as few watch."""
 WAKE_EVERY = 0.5
 """Seconds after which a watcher hears from us even when nothing happened."""
@@ -47,7 +47,8 @@ class Broadcast:
         self._log: list[DebateEvent] = []
         self._pieces: list[TurnDelta] = []
         self._live_from = 0
-        self._wake = asyncio.Event()
+        self._wakers = {True: asyncio.Event(), False: asyncio.Event()}
+        """For those who want words, and for those who wait for other events."""
 
     @property
     def last(self) -> DebateEvent:
@@ -74,7 +75,8 @@ class Broadcast:
                 self._pieces = []
             if isinstance(event, TurnFinished | DebateRewound):
                 self.forget()
-        self._wake.set()
+            self._wakers[False].set()
+        self._wakers[True].set()
 
     def forget(self) -> None:
         """Whoever comes from now on is not told what was published so far."""
@@ -92,10 +94,11 @@ class Broadcast:
         *,
         reads: bool = False,
         again: bool = False,
+        words: bool = True,
     ) -> AsyncGenerator[list[DebateEvent], None]:
         """The ``turns`` behind the one called ``after``, what is not forgotten, and then news.
 
-        See DebateApp.watch for the pace.
+        See DebateApp.watch for the pace, and for what it means to want no ``words``.
         """
         loop = asyncio.get_running_loop()
         known = next((i for i, turn in enumerate(turns) if turn.id == after), -1)
@@ -105,11 +108,11 @@ class Broadcast:
         self.doubles += again
         try:
             while True:
-                fresh, at, piece = self._news(at, piece)
+                fresh, at, piece = self._news(at, piece, words)
                 yield news + fresh
                 news, yielded_at = [], loop.time()
-                if at == len(self._log) and piece == len(self._pieces):
-                    await self._woken()
+                if at == len(self._log) and not (words and piece < len(self._pieces)):
+                    await self._woken(words)
                 await asyncio.sleep(max(0.0, yielded_at + self._pace(reads) - loop.time()))
         finally:
             self.doubles -= again
@@ -126,21 +129,21 @@ class Broadcast:
         crowd = self.readers / READERS if reads else self.watchers / self._full_pace
         return MERGE_EVERY * max(1.0, crowd)
 
-    async def _woken(self) -> None:
+    async def _woken(self, words: bool) -> None:
         """Wait for the next event, at most WAKE_EVERY. Watchers with no news share one waker."""
-        if self._wake.is_set():
-            self._wake = asyncio.Event()
+        if self._wakers[words].is_set():
+            self._wakers[words] = asyncio.Event()
         # Not by wait_for: where news come just then, Python 3.11's forgets that it was cancelled.
         with suppress(TimeoutError):
             async with asyncio.timeout(WAKE_EVERY):
-                await self._wake.wait()
+                await self._wakers[words].wait()
 
-    def _news(self, at: int, piece: int) -> tuple[list[DebateEvent], int, int]:
+    def _news(self, at: int, piece: int, words: bool = True) -> tuple[list[DebateEvent], int, int]:
         """Events behind the places ``at`` and ``piece``, deltas merged, and the new places."""
         news = self._log[at:]
         if any(isinstance(event, _NEW_TURN) for event in news):
             piece = 0
-        fresh = self._pieces[piece:]
+        fresh = self._pieces[piece:] if words else []
         if fresh:
             text = "".join(delta.text for delta in fresh)
             reasoning = "".join(delta.reasoning for delta in fresh)

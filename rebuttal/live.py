@@ -193,10 +193,15 @@ class LiveDebate(SpokenDebate):
             await asyncio.wait([self._settling])
 
     async def watch(
-        self, after: str | None = None, *, reads: bool = False, again: bool = False
+        self,
+        after: str | None = None,
+        *,
+        reads: bool = False,
+        again: bool = False,
+        words: bool = True,
     ) -> AsyncGenerator[list[DebateEvent], None]:
         """See DebateApp.watch. Who only ``reads`` keeps nothing running."""
-        watching = self._broadcast.watch(self.turns, after, reads=reads, again=again)
+        watching = self._broadcast.watch(self.turns, after, reads=reads, again=again, words=words)
         async with aclosing(watching) as batches:
             async for batch in batches:
                 yield batch

@@ -29,7 +29,7 @@ from rebuttal.transcript import GOES_ON_ELSEWHERE, Transcript
 log = logging.getLogger(__name__)
 
 FULL_PACE = 200
-"""Watchers of one debate that are told ten times a second; the page has two for a tab."""
+"""Watchers of one debate that are told as often as one; the page has two for a tab."""
 FULL_PACE_OF_ONE = 6
 """The same where only its owner sees it."""
 MOMENT = 3.0

@@ -7,7 +7,7 @@ from contextlib import aclosing, suppress
 
 import pytest
 
-from rebuttal.broadcast import Broadcast
+from rebuttal.broadcast import MERGE_EVERY, Broadcast
 from rebuttal.events import TurnDelta
 
 WATCHERS = 60
@@ -45,7 +45,7 @@ async def test_a_crowd_at_one_debate_is_told_less_often_and_misses_nothing(
     full_pace: int, few: bool
 ) -> None:
     counted, heard = await updates(full_pace)
-    most = WATCHERS + 6 * 10 * SECONDS * 1.5  # each at once, then six at ten a second
+    most = WATCHERS + 6 * SECONDS / MERGE_EVERY * 1.3  # each at once, then as few are told
     assert (counted <= most) is few
     said = "".join(f"{number} " for number in range(round(SECONDS / 0.02)))
     assert heard == [said] * WATCHERS

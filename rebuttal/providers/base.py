@@ -13,11 +13,11 @@ from rebuttal.records import Device, Finish, Usage
 Role = Literal["system", "user", "assistant"]
 MOST_TOKENS = 10_000_000
 """No server's count of one request is taken for more."""
-PAUSE_EACH = 0.001
-"""Seconds between two reads of a stream, for each that is open."""
+PAUSE_OF_100 = 0.065
+"""Seconds between two reads of a stream while a hundred are open."""
 LEAST_PAUSE = 0.01
 """A shorter pause would bring no two words together."""
-LONGEST_PAUSE = 0.08
+LONGEST_PAUSE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,8 @@ class Gathering:
     @property
     def pause(self) -> float:
         """Seconds."""
-        pause = self._open * PAUSE_EACH
+        # With the square, so that reads and updates grow fewer as a core comes to its limit.
+        pause = PAUSE_OF_100 * (self._open / 100) ** 2
         return min(pause, LONGEST_PAUSE) if pause >= LEAST_PAUSE else 0.0
 
 

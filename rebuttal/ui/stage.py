@@ -152,7 +152,7 @@ async def _settled(
     lineage = descent(debate, await _earlier(app, debate, visitor))
     meters: dict[str, TurnStarted] = {}
     speaking, rest = "", "running"
-    async with aclosing(app.watch(debate_id, visitor=visitor)) as batches:
+    async with aclosing(app.watch(debate_id, words=False, visitor=visitor)) as batches:
         async for batch in batches:
             changed = False
             for event in batch:
@@ -209,7 +209,7 @@ def _standing(event: DebateEvent, speaking: str, rest: str) -> tuple[str, str]:
 async def _spoken(
     app: DebateApp, asked: Hear, visitor: Visitor
 ) -> AsyncGenerator[tuple[str, str], None]:
-    """The live turn and the status line, up to ten times a second; ends when the debate rests."""
+    """The live turn and the status line, as watchers are told; ends when the debate rests."""
     debate_id = asked.debate_id
     origin = await app.origin(debate_id, visitor=visitor)
     live = LiveTurn(origin, asked.streaming, await app.tree(debate_id, visitor=visitor))

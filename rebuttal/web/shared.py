@@ -94,7 +94,7 @@ class Shared:
     async def _pieces(
         self, wish: Watching, guest: Visitor, feed: Feed
     ) -> AsyncGenerator[list[Piece], None]:
-        """What to tell, at most ten times a second; an empty list where nothing is new."""
+        """What to tell, merged as for any watcher; an empty list where nothing is new."""
         links = self._app.links
         try:
             yield await self._whole(feed, wish.after)
