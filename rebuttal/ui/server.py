@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -57,6 +58,8 @@ class PageGuard(Protocol):
 
 def run_page(page: Page) -> None:
     """Open the page, say where it is, and close it in the end."""
+    # Gradio would set matplotlib up for each update of a page, and ours draw nothing with it.
+    sys.modules.setdefault("matplotlib", None)  # type: ignore[arg-type]
     run_served(page)
 
 
