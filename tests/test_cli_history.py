@@ -12,7 +12,7 @@ import pytest
 
 from rebuttal.records import now
 from tests.test_cli import TWO, Typing
-from tests.test_keeping import COMMANDS
+from tests.test_keeping import BACKUP, PURGE, RESTORE
 
 
 @pytest.fixture
@@ -103,10 +103,9 @@ def test_the_documents_commands_do_what_is_written(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     key = begun(typed, "Tea or coffee?")
-    names = ("purge", "backup", "restore")
-    ours = [line.split()[1:] for line in COMMANDS if line.startswith("rebuttal ")]
-    ours = [words for words in ours if words[0] in names]
-    assert [words[0] for words in ours] == ["purge", *names]
+    commands = [*PURGE.lines, *BACKUP.lines, *RESTORE.lines]
+    ours = [line.split()[1:] for line in commands if line.startswith("rebuttal ")]
+    assert [words[0] for words in ours] == ["purge", "purge", "backup", "restore"]
     for words in ours[:3]:
         assert typed(*words).code == 0
     typed("rename", key, "Changed since")

@@ -75,6 +75,7 @@ def test_a_benchmark_of_the_page_understands_its_command(
         if not words and "argparse" not in file.read_text("utf-8"):
             continue
         monkeypatch.setattr(sys, "argv", [str(file), *words])
+        monkeypatch.delitem(sys.modules, module, raising=False)  # another test imported it
         with pytest.raises(ParsedError):
             runpy.run_module(module, run_name="__main__")
 
