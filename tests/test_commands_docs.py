@@ -69,7 +69,7 @@ def test_a_benchmark_of_the_page_understands_its_command(
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", only_parse)
     for line in block.lines:
-        python, option, module, *words = shlex.split(line)
+        python, option, module, *words = shlex.split(re.sub(r"^(\w+=\S+ )+", "", line))
         assert (python, option) == (".venv/bin/python", "-m")
         file = HOME.joinpath(*module.split(".")).with_suffix(".py")
         if not words and "argparse" not in file.read_text("utf-8"):
