@@ -8,7 +8,8 @@ from contextlib import aclosing, suppress
 import pytest
 
 from rebuttal.broadcast import MERGE_EVERY, Broadcast
-from rebuttal.events import TurnDelta
+from rebuttal.events import TurnDelta, TurnFinished, TurnStarted
+from rebuttal.records import Turn, now
 
 WATCHERS = 60
 SECONDS = 1.2
@@ -69,3 +70,31 @@ async def test_who_leaves_just_as_news_come_is_gone(moments: int) -> None:
     await asyncio.wait([watching], timeout=0.2)
     assert watching.cancelled()
     assert broadcast.watchers == 0
+
+
+async def test_who_wants_no_words_is_woken_by_turns_alone() -> None:
+    broadcast = Broadcast(lambda: None, full_pace=6)
+    said = Turn(id="t1", parent_id="t0", speaker="one", text="Tea.", created_at=now())
+    begun = TurnStarted(seat="one", turn_id="t1", round=1, rounds=1, prompt_tokens=9, context=99)
+    batches: list[list[str]] = []
+
+    async def watch() -> None:
+        nonlocal batches
+        async with aclosing(broadcast.watch([], None, words=False)) as news:
+            async for batch in news:
+                batches += [[event.kind for event in batch]]
+
+    broadcast.publish(begun)
+    watching = asyncio.create_task(watch())
+    for _ in range(20):
+        broadcast.publish(TurnDelta(seat="one", text="Tea "))
+        await asyncio.sleep(0.01)
+    told = len(batches)
+    broadcast.publish(TurnFinished(turn=said))
+    await asyncio.sleep(MERGE_EVERY * 2)
+    watching.cancel()
+    await asyncio.wait([watching])
+    assert told == 1
+    assert batches[0] == ["turn_started"]
+    assert ["turn_finished"] in batches
+    assert not any("turn_delta" in batch for batch in batches)
