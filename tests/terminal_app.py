@@ -30,7 +30,11 @@ def chat_models() -> dict[str, ChatModel]:
     return {
         "Tea": ScriptedModel(TEA, repeat=True, delay=0.01),
         "Coffee:1b": ScriptedModel(COFFEE, repeat=True),
-        "Silent": ScriptedModel([Line(HALF, waiting="loading the model", next="silence")]),
+        "Silent": ScriptedModel(
+            # A wait that is over before the next update is not shown.
+            [Line(HALF, waiting="loading the model", next="silence")],
+            delay=0.15,
+        ),
         "Endless": ScriptedModel([Line("and so on ", next="again")], delay=0.01),
         "Away": ScriptedModel([away], repeat=True),
         "Copycat": ScriptedModel([TEA[0]], repeat=True),
