@@ -12,8 +12,9 @@ HELD = (("memory", "memory, MiB"), ("files", "open files"), ("tasks", "tasks"))
 def draw(figures: Any) -> Figure:
     """The run above, dots where everybody had left; the debate below."""
     figure = Figure(figsize=(9.0, 5.6))
+    above, below = figure.subfigures(2, 1)
     for place, (held, title) in enumerate(HELD, 1):
-        axes = figure.add_subplot(2, len(HELD), place)
+        axes = above.add_subplot(1, len(HELD), place)
         for number, (name, app) in enumerate(figures["run"].items()):
             samples, rests = app["samples"], app["rests"]
             colour = f"C{number}"
@@ -27,7 +28,7 @@ def draw(figures: Any) -> Figure:
         if place == 1:
             axes.legend(loc="lower right")
     turns = figures["debate"]["turns"]
-    axes = figure.add_subplot(2, 1, 2)
+    axes = below.add_subplot()
     numbers = range(1, len(turns) + 1)
     axes.plot(numbers, [turn["view"] / 1000 for turn in turns], label="the view")
     axes.bar(numbers, [turn["new"] / 1000 for turn in turns], color="C1", label="new in it")
