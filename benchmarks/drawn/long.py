@@ -12,7 +12,7 @@ HELD = (("memory", "memory, MiB"), ("files", "open files"), ("tasks", "tasks"))
 def draw(figures: Any) -> Figure:
     """The run above, dots where everybody had left; the debate below."""
     figure = Figure(figsize=(9.0, 5.6))
-    above, below = figure.subfigures(2, 1)
+    (above,), (below,) = figure.subfigures(2, 1, squeeze=False)
     for place, (held, title) in enumerate(HELD, 1):
         axes = above.add_subplot(1, len(HELD), place)
         for number, (name, app) in enumerate(figures["run"].items()):
