@@ -46,8 +46,8 @@ async def test_an_error_comes_behind_the_last_words() -> None:
 
 async def test_nothing_at_all_is_an_end() -> None:
     async def read() -> AsyncGenerator[Chunk, None]:
-        for never in ():
-            yield never
+        for piece in list[Chunk]():
+            yield piece
 
     assert [piece async for piece in gathered(read())] == []
 
