@@ -13,12 +13,10 @@ import openai
 
 from benchmarks.heard import Heard, Said
 from benchmarks.recording import Request
+from rebuttal.built_in import start
 from rebuttal.catalog import Catalog, Model
 from rebuttal.providers.base import Message
-from rebuttal.providers.gguf import read_header
-from rebuttal.providers.llama_cpp_place import SLOTS, context_of
-from rebuttal.providers.llama_cpp_process import LlamaServer, start_server
-from rebuttal.providers.weights import WeightsCache
+from rebuttal.providers.llama_cpp_process import LlamaServer
 from rebuttal.providers.wire import request_body
 from rebuttal.settings import Settings
 
@@ -26,13 +24,7 @@ from rebuttal.settings import Settings
 @asynccontextmanager
 async def serving(settings: Settings, model: Model) -> AsyncIterator[LlamaServer]:
     """A fresh llama.cpp server, set up as the app sets up its own. Fetches the weights at need."""
-    assert model.weights
-    cache = WeightsCache(settings.cache, override=settings.weights, offline=settings.offline)
-    async for _ in cache.fetch(model.weights):
-        pass
-    file = await cache.verified(model.weights)
-    assert file
-    server = await start_server(file, model.model, context_of(model, read_header(file)), SLOTS)
+    server = await start(settings, model)
     try:
         yield server
     finally:

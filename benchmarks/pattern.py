@@ -36,11 +36,11 @@ from benchmarks import pattern_ollama
 from benchmarks.figures import add_json, load, table, write_json
 from benchmarks.pattern_score import COUNTED, Score
 from benchmarks.pattern_views import VIEWS, play
+from rebuttal.built_in import fetched
 from rebuttal.catalog import Catalog, Model, Weights, load_catalog
 from rebuttal.models import Models
 from rebuttal.prompts import default_stances
 from rebuttal.providers.base import ChatModel, Message, Options
-from rebuttal.providers.weights import WeightsCache
 from rebuttal.records import Debate, Debater, new_id, now
 from rebuttal.settings import Settings, load_settings
 
@@ -130,7 +130,7 @@ def stage(label: str, settings: Settings) -> Iterator[tuple[Catalog, Evaluated |
             yield None
             return
         small = catalog.model(SMALL)
-        weights = asyncio.run(_fetched(settings, small))
+        weights = asyncio.run(fetched(settings, small))
         with (
             tempfile.TemporaryDirectory() as folder,
             pattern_ollama.serving(weights, Path(folder)) as server,
@@ -159,16 +159,6 @@ def _larger(file: str) -> Model:
         context=8192,
         weights=Weights(path=file),
     )
-
-
-async def _fetched(settings: Settings, model: Model) -> Path:
-    assert model.weights
-    cache = WeightsCache(settings.cache, override=settings.weights, offline=settings.offline)
-    async for _ in cache.fetch(model.weights):
-        pass
-    file = await cache.verified(model.weights)
-    assert file
-    return file
 
 
 def lines(scores: Scores) -> list[tuple[str, ...]]:

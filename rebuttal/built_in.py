@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -42,7 +43,7 @@ class BuiltIn:
                 f"models.yaml has no embedded model {label!r}",
                 f"Those with weights of their own are: {', '.join(embedded) or 'none'}.",
             )
-        self._server = _wait_for(_start(settings, model))
+        self._server = _wait_for(start(settings, model))
         self.address = self._server.address
         self.key = self._server.key
         self.model = model.model
@@ -64,13 +65,20 @@ class BuiltIn:
         self.close()
 
 
-async def _start(settings: Settings, model: Model) -> LlamaServer:
+async def fetched(settings: Settings, model: Model) -> Path:
+    """The file of an embedded model, which is fetched where it is missing. Raises WeightsError."""
     assert model.weights
     cache = WeightsCache(settings.cache, override=settings.weights, offline=settings.offline)
     async for _ in cache.fetch(model.weights):
         pass
     file = await cache.verified(model.weights)
     assert file, "fetched and not there"
+    return file
+
+
+async def start(settings: Settings, model: Model) -> LlamaServer:
+    """A server with that model, set up as the app sets up its own. Raises ModelError as well."""
+    file = await fetched(settings, model)
     return await start_server(file, model.model, context_of(model, read_header(file)), SLOTS)
 
 
